@@ -1,0 +1,1 @@
+"""A self-service portal on OpenStack."""
