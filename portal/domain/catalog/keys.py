@@ -1,0 +1,115 @@
+"""SSH keys: a person's public keys, checked before they are kept."""
+
+import base64
+import hashlib
+from uuid import UUID
+
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.serialization import load_ssh_public_key
+from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError
+
+from portal.domain.catalog.models import SshKey
+from portal.domain.people.models import User
+from portal.domain.store import audit
+from portal.domain.store.db import db, transaction
+from portal.domain.store.errors import NotFound, Refused
+
+KINDS = (
+    "ssh-ed25519",
+    "ssh-rsa",
+    "ecdsa-sha2-nistp256",
+    "ecdsa-sha2-nistp384",
+    "ecdsa-sha2-nistp521",
+    "sk-ssh-ed25519@openssh.com",
+    "sk-ecdsa-sha2-nistp256@openssh.com",
+)
+MIN_RSA_BITS = 2048
+MAX_LENGTH = 16384
+
+
+def of(user: User) -> list[SshKey]:
+    """The person's keys, oldest first."""
+    return list(
+        db.session.scalars(select(SshKey).where(SshKey.user_id == user.id).order_by(SshKey.created_at))
+    )
+
+
+def chosen(user_id: UUID, key_ids: list[str]) -> list[SshKey]:
+    """Those of the person's keys that are named; others are left out."""
+    keys = db.session.scalars(select(SshKey).where(SshKey.user_id == user_id).order_by(SshKey.created_at))
+    return [key for key in keys if str(key.id) in key_ids]
+
+
+def add(user: User, name: str, public_key: str) -> SshKey:
+    """Keeps the key. Raises Refused with the field (name or public_key) and what is wrong in plain words."""
+    name = name.strip()
+    if not 1 <= len(name) <= 64:
+        raise Refused("Give the key a name of 1 to 64 characters.", field="name")
+    kind, text, fingerprint = read(public_key)
+    key = SshKey(user_id=user.id, name=name, kind=kind, public_key=text, fingerprint=fingerprint)
+    try:
+        with transaction():
+            db.session.add(key)
+            db.session.flush()
+            audit.record("key.added", by=user, detail={"name": name, "fingerprint": fingerprint})
+    except IntegrityError as error:
+        taken = db.session.scalar(
+            select(SshKey).where(SshKey.user_id == user.id, SshKey.fingerprint == fingerprint)
+        )
+        if taken:
+            raise Refused(f"You have this key already, as “{taken.name}”.", field="public_key") from error
+        raise Refused("You have another key with this name.", field="name") from error
+    return key
+
+
+def remove(key_id: UUID, *, by: User) -> None:
+    """Forgets the key; VMs launched with it keep it. Raises NotFound for somebody else's key."""
+    with transaction():
+        key = db.session.scalar(select(SshKey).where(SshKey.id == key_id, SshKey.user_id == by.id))
+        if key is None:
+            raise NotFound("You have no such SSH key.")
+        db.session.delete(key)
+        audit.record("key.removed", by=by, detail={"name": key.name, "fingerprint": key.fingerprint})
+
+
+def read(text: str) -> tuple[str, str, str]:
+    """(kind, one clean line, SHA256 fingerprint as ssh-keygen prints it). Raises Refused on public_key."""
+    line = _one_line(text)
+    kind, body, *comment = line.split(None, 2)
+    blob = _blob(kind, body)
+    digest = base64.b64encode(hashlib.sha256(blob).digest()).decode().rstrip("=")
+    return kind, " ".join([kind, body, *comment]), f"SHA256:{digest}"
+
+
+def _one_line(text: str) -> str:
+    text = text.strip()
+    if "PRIVATE KEY" in text:
+        raise _wrong("That is a private key: keep it secret. Paste the public one, from the file ending in .pub.")
+    if text.startswith("---- BEGIN SSH2"):
+        raise _wrong("That is the SSH2 format. Convert it with: ssh-keygen -i -f key.pub")
+    if len(text) > MAX_LENGTH or not text.isprintable():
+        raise _wrong("A public key is one line of text, such as: ssh-ed25519 AAAA… you@laptop")
+    if len(text.split()) < 2 or text.split()[0] not in KINDS:
+        raise _wrong(f"A public key begins with its kind: {', '.join(KINDS[:3])}, …")
+    return text
+
+
+def _blob(kind: str, body: str) -> bytes:
+    try:
+        blob = base64.b64decode(body, validate=True)
+        if not kind.startswith("sk-"):
+            key = load_ssh_public_key(f"{kind} {body}".encode())
+            if isinstance(key, rsa.RSAPublicKey) and key.key_size < MIN_RSA_BITS:
+                raise _wrong(f"This RSA key has {key.key_size} bits; at least {MIN_RSA_BITS} are needed.")
+    except (ValueError, UnsupportedAlgorithm) as error:
+        raise _wrong("The key is damaged: its middle can't be read. Copy the whole line again.") from error
+    length = int.from_bytes(blob[:4], "big")
+    if blob[4 : 4 + length] != kind.encode():
+        raise _wrong("The key is damaged: its kind and its content don't go together.")
+    return blob
+
+
+def _wrong(message: str) -> Refused:
+    return Refused(message, field="public_key")

@@ -1,0 +1,31 @@
+"""What the domain says no with; the web maps each to a page."""
+
+
+class DomainError(Exception):
+    """A refusal in words a person can read."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.message = message
+
+
+class NotFound(DomainError):
+    """It doesn't exist, or it is none of this person's business."""
+
+    def __init__(self, message: str = "There is nothing here.") -> None:
+        super().__init__(message)
+
+
+class Forbidden(DomainError):
+    """The person's role doesn't allow it."""
+
+    def __init__(self, message: str = "Your role doesn't allow this.") -> None:
+        super().__init__(message)
+
+
+class Refused(DomainError):
+    """It can't be done as asked; `field` names the answer that has to change, if one does."""
+
+    def __init__(self, message: str, *, field: str | None = None) -> None:
+        super().__init__(message)
+        self.field = field

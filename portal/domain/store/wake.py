@@ -1,0 +1,62 @@
+"""The queue: puts ids on it after a commit. A wake may be lost; the clock finds what is due again."""
+
+import logging
+from uuid import UUID
+
+import redis
+from rq import Queue
+from rq.serializers import JSONSerializer
+
+from portal import log
+from portal.domain.store import volatile
+
+logger = logging.getLogger(__name__)
+
+VMS, CHORES = "vms", "chores"
+
+
+def vm(vm_id: UUID) -> None:
+    """Somebody should take the next step of this VM."""
+    _put(VMS, "step", vm_id)
+
+
+def tenant(tenant_id: UUID) -> None:
+    """Somebody should ask the tenant's cloud about its VMs."""
+    _put(VMS, "poll", tenant_id)
+
+
+def power(vm_id: UUID) -> None:
+    """Somebody should start, stop or reboot this VM as asked."""
+    _put(VMS, "power", vm_id)
+
+
+def console(vm_id: UUID) -> None:
+    """Somebody should fetch this VM's console output."""
+    _put(CHORES, "console", vm_id)
+
+
+def catalog(tenant_id: UUID) -> None:
+    """Somebody should look what the tenant's cloud offers now."""
+    _put(CHORES, "refresh", tenant_id)
+
+
+def waiting() -> dict[str, int]:
+    """How many jobs wait, by queue. Raises ConnectionError."""
+    try:
+        return {name: Queue(name, connection=volatile.client()).count for name in (VMS, CHORES)}
+    except redis.exceptions.RedisError as error:
+        raise ConnectionError("Redis does not answer.") from error
+
+
+def _put(queue: str, job: str, subject: UUID) -> None:
+    """Never raises: what is asked is in the database already."""
+    try:
+        Queue(queue, connection=volatile.client(), serializer=JSONSerializer).enqueue_call(
+            f"portal.worker.{job}",
+            args=(str(subject), log.current("request_id")),
+            result_ttl=0,
+            failure_ttl=86400,
+            timeout=180,
+        )
+    except redis.exceptions.RedisError as error:
+        logger.warning("not queued, the clock will: %s %s (%s)", job, subject, type(error).__name__)

@@ -1,0 +1,91 @@
+"""Clouds: from a tenant to its OpenStack client, with the token shared through Redis by all processes."""
+
+import contextlib
+import logging
+from collections.abc import Callable
+from uuid import UUID
+
+from portal import log
+from portal.domain.store import volatile
+from portal.domain.store.db import db
+from portal.domain.store.errors import NotFound
+from portal.domain.tenants import credentials
+from portal.domain.tenants.models import Tenant
+from portal.openstack.cloud import Access, Call, Cloud
+
+logger = logging.getLogger("portal.openstack")
+
+_timeouts = {"connect_timeout": 3.05, "read_timeout": 20.0}
+_observers: list[Callable[[Call], None]] = []
+# A client keeps its connections and its parsed catalogue; a new credential makes a new one.
+_clouds: dict[UUID, tuple[object, Cloud]] = {}
+
+
+class SealedTokens:
+    """keystoneauth's token and catalogue state in Redis, sealed, with one refresher at a time."""
+
+    def load(self, key: str) -> str | None:
+        return volatile.recall(f"token:{key}")
+
+    def save(self, key: str, state: str, ttl: float) -> None:
+        volatile.keep(f"token:{key}", state, seconds=ttl)
+
+    def forget(self, key: str) -> None:
+        volatile.forget(f"token:{key}")
+
+    def refreshing(self, key: str) -> contextlib.AbstractContextManager[None]:
+        return volatile.one_at_a_time(f"token:{key}")
+
+
+def configure(*, connect_timeout: float, read_timeout: float) -> None:
+    """Sets the timeouts of every later call, in seconds; drops the clients made so far."""
+    _timeouts.update(connect_timeout=connect_timeout, read_timeout=read_timeout)
+    _clouds.clear()
+
+
+def watch(observer: Callable[[Call], None]) -> Callable[[], None]:
+    """Has every OpenStack call of this process told to `observer`; answers how to stop that."""
+    _observers.append(observer)
+    return lambda: _observers.remove(observer)
+
+
+def of(tenant_id: UUID) -> Cloud:
+    """The tenant's cloud under its current credential. Raises NotFound, NoCredential."""
+    tenant = db.session.get(Tenant, tenant_id)
+    if tenant is None:
+        raise NotFound("There is no such tenant.")
+    credential = credentials.current(tenant_id)
+    place = (tenant.auth_url, tenant.region, tenant.interface, str(tenant.endpoint_overrides))
+    version = (credential.id, place)
+    known = _clouds.get(tenant_id)
+    if known and known[0] == version:
+        return known[1]
+    access = Access(
+        auth_url=tenant.auth_url,
+        secret=credentials.reveal(credential),
+        region=tenant.region,
+        interface=tenant.interface,
+        ca_bundle=tenant.ca_bundle,
+        overrides=tenant.endpoint_overrides,
+        **_timeouts,
+    )
+    cloud = Cloud(access, tokens=SealedTokens(), observe=_observe, request_id=_request_id)
+    _clouds[tenant_id] = (version, cloud)
+    return cloud
+
+
+def _request_id() -> str | None:
+    return log.current("request_id")
+
+
+def _observe(call: Call) -> None:
+    logger.info(
+        "%s %s %s %s",
+        call.service,
+        call.method,
+        call.path,
+        call.status or "no answer",
+        extra={"seconds": round(call.seconds, 3), "openstack_request_id": call.request_id},
+    )
+    for observer in _observers:
+        observer(call)

@@ -1,0 +1,88 @@
+"""The tables of tenants: where a tenant's cloud is, what opens it, what it may use."""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+from uuid import UUID, uuid4
+
+from sqlalchemy import Enum, ForeignKey, Index, Text, UniqueConstraint, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from portal.domain.store.db import Base, now
+
+
+class CredentialKind(StrEnum):
+    """How the portal signs in for a tenant."""
+
+    APPLICATION_CREDENTIAL = "application_credential"
+    PASSWORD = "password"  # noqa: S105 - the kind's name
+
+
+class Tenant(Base):
+    """An OpenStack project as the portal knows it, with its limits and when it was last looked at."""
+
+    __tablename__ = "tenants"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4)
+    name: Mapped[str] = mapped_column(unique=True)
+    auth_url: Mapped[str]
+    region: Mapped[str | None]
+    interface: Mapped[str] = mapped_column(default="public")
+    ca_bundle: Mapped[str | None] = mapped_column(Text)
+    endpoint_overrides: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    project_id: Mapped[str | None]
+    created_at: Mapped[datetime] = mapped_column(default=now)
+
+    quota_vms: Mapped[int] = mapped_column(default=10)
+    quota_vcpus: Mapped[int] = mapped_column(default=20)
+    quota_ram_mib: Mapped[int] = mapped_column(default=65536)
+    quota_gpus: Mapped[int] = mapped_column(default=0)
+    quota_floating_ips: Mapped[int] = mapped_column(default=5)
+
+    catalog_due_at: Mapped[datetime] = mapped_column(default=now, index=True)
+    catalog_checked_at: Mapped[datetime | None]
+    catalog_trouble: Mapped[str | None] = mapped_column(Text)
+
+
+class Credential(Base):
+    """What opens a tenant's project; the secret part is sealed, and only the current one is used."""
+
+    __tablename__ = "credentials"
+    __table_args__ = (
+        Index(
+            "uq_credentials_current",
+            "tenant_id",
+            unique=True,
+            sqlite_where=text("retired_at IS NULL"),
+            postgresql_where=text("retired_at IS NULL"),
+        ),
+    )
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4)
+    tenant_id: Mapped[UUID] = mapped_column(ForeignKey("tenants.id"), index=True)
+    kind: Mapped[CredentialKind] = mapped_column(
+        Enum(CredentialKind, native_enum=False, length=30, values_callable=list)
+    )
+    label: Mapped[str]
+    public: Mapped[dict[str, Any]]
+    sealed: Mapped[bytes]
+    expires_at: Mapped[datetime | None]
+    created_at: Mapped[datetime] = mapped_column(default=now)
+    retired_at: Mapped[datetime | None]
+
+
+class NetworkProfile(Base):
+    """A network members may launch in, and whether a floating IP can be had there."""
+
+    __tablename__ = "network_profiles"
+    __table_args__ = (UniqueConstraint("tenant_id", "network_id"),)
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4)
+    tenant_id: Mapped[UUID] = mapped_column(ForeignKey("tenants.id"), index=True)
+    name: Mapped[str]
+    network_id: Mapped[str]
+    cidrs: Mapped[list[str]] = mapped_column(default=list)
+    shared: Mapped[bool] = mapped_column(default=False)
+    external_network_id: Mapped[str | None]
+    external_network_name: Mapped[str | None]
+    gone: Mapped[bool] = mapped_column(default=False)

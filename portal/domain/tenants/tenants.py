@@ -1,0 +1,67 @@
+"""Tenants: which a person may see, which one they are in, and making them."""
+
+from uuid import UUID
+
+from sqlalchemy import select
+
+from portal.domain.people import access
+from portal.domain.people.access import Permission
+from portal.domain.people.models import User
+from portal.domain.store import audit, wake
+from portal.domain.store.db import db, now, transaction
+from portal.domain.store.errors import NotFound, Refused
+from portal.domain.tenants.models import NetworkProfile, Tenant
+
+__all__ = ["Tenant", "create", "current", "get", "networks", "of", "visible"]
+
+
+def of(user: User) -> list[Tenant]:
+    """The tenants the person belongs to, by name."""
+    return list(
+        db.session.scalars(select(Tenant).where(Tenant.id.in_(user.tenant_ids)).order_by(Tenant.name))
+    )
+
+
+def visible(user: User) -> list[Tenant]:
+    """The tenants whose VMs the person may see, by name."""
+    if access.everywhere(user, Permission.VM_VIEW):
+        return list(db.session.scalars(select(Tenant).order_by(Tenant.name)))
+    return of(user)
+
+
+def get(tenant_id: UUID, *, for_: User) -> Tenant:
+    """The tenant. Raises NotFound also for a stranger."""
+    tenant = db.session.get(Tenant, tenant_id)
+    if tenant is None or not access.allows(for_, Permission.CATALOG_VIEW, tenant_id):
+        raise NotFound("There is no such tenant.")
+    return tenant
+
+
+def current(user: User, wanted: UUID | None) -> Tenant | None:
+    """The tenant the person works in: the wanted one where they may, else their first, else none."""
+    choices = visible(user)
+    return next((tenant for tenant in choices if tenant.id == wanted), choices[0] if choices else None)
+
+
+def networks(tenant_id: UUID, search: str = "") -> list[NetworkProfile]:
+    """The networks members of the tenant may launch in, by name."""
+    profiles = db.session.scalars(
+        select(NetworkProfile)
+        .where(NetworkProfile.tenant_id == tenant_id, NetworkProfile.gone.is_(False))
+        .order_by(NetworkProfile.name)
+    )
+    wanted = search.strip().lower()
+    return [profile for profile in profiles if wanted in f"{profile.name} {' '.join(profile.cidrs)}".lower()]
+
+
+def create(tenant: Tenant, *, by: User | None = None) -> Tenant:
+    """Adds the tenant and has its cloud looked at. Raises Refused when the name is taken."""
+    tenant.catalog_due_at = now()
+    with transaction():
+        if db.session.scalar(select(Tenant.id).where(Tenant.name == tenant.name)):
+            raise Refused("Another tenant has this name.", field="name")
+        db.session.add(tenant)
+        db.session.flush()
+        audit.record("tenant.created", by=by, tenant_id=tenant.id, detail={"name": tenant.name})
+    wake.catalog(tenant.id)
+    return tenant

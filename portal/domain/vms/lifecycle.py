@@ -1,0 +1,162 @@
+"""The life of a VM as data: states, events, moves, patience, pace; and `fire`, the only writer of a state."""
+
+from datetime import timedelta
+from enum import StrEnum
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import update
+
+from portal.domain.people.models import User
+from portal.domain.store import audit
+from portal.domain.store.db import db, now, only_writable
+from portal.domain.vms.models import State, Transition, Vm
+
+__all__ = ["Event", "State", "actions", "allows", "born", "diagram", "fire", "pace", "stack_name"]
+
+
+class Event(StrEnum):
+    """What moves a VM: the first two are asked by people, the others told by the cloud."""
+
+    DELETE = "delete"
+    RETRY = "retry"
+    ACCEPTED = "accepted"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    VANISHED = "vanished"
+    GONE = "gone"
+
+
+ASKED_BY_PEOPLE = frozenset({Event.DELETE, Event.RETRY})
+
+MOVES: dict[tuple[State, Event], State] = {
+    (State.REQUESTED, Event.DELETE): State.DELETING,
+    (State.REQUESTED, Event.ACCEPTED): State.PROVISIONING,
+    (State.REQUESTED, Event.FAILED): State.ERROR,
+    (State.PROVISIONING, Event.DELETE): State.DELETING,
+    (State.PROVISIONING, Event.COMPLETED): State.ACTIVE,
+    (State.PROVISIONING, Event.FAILED): State.ERROR,
+    (State.ACTIVE, Event.DELETE): State.DELETING,
+    (State.ACTIVE, Event.VANISHED): State.ERROR,
+    (State.ERROR, Event.RETRY): State.REQUESTED,
+    (State.ERROR, Event.DELETE): State.DELETING,
+    (State.ERROR, Event.COMPLETED): State.ACTIVE,
+    (State.DELETING, Event.GONE): State.DELETED,
+    (State.DELETING, Event.FAILED): State.ERROR,
+}
+
+# Working states wait for the cloud; the others rest.
+WORKING = frozenset({State.REQUESTED, State.PROVISIONING, State.DELETING})
+FIRST, LAST = State.REQUESTED, State.DELETED
+
+# How long a working state may last before it is called a failure. A launch waits for a silent cloud as long
+# as it takes, so REQUESTED has no limit.
+PATIENCE = {State.PROVISIONING: timedelta(minutes=45), State.DELETING: timedelta(minutes=30)}
+
+# How often to look, by how long the VM has been in its state: (younger than, every).
+PACE: dict[State, tuple[tuple[timedelta, timedelta], ...]] = {
+    state: (
+        (timedelta(minutes=1), timedelta(seconds=1)),
+        (timedelta(minutes=5), timedelta(seconds=3)),
+        (timedelta.max, timedelta(seconds=10)),
+    )
+    for state in WORKING
+} | {
+    State.ACTIVE: ((timedelta(minutes=10), timedelta(seconds=60)), (timedelta.max, timedelta(minutes=3))),
+    State.ERROR: ((timedelta(hours=1), timedelta(minutes=1)), (timedelta.max, timedelta(minutes=10))),
+}
+
+
+def pace(state: State, age: timedelta) -> timedelta | None:
+    """How long until the next look at a VM that has been in `state` for `age`; None: never again."""
+    for younger, every in PACE.get(state, ()):
+        if age < younger:
+            return every
+    return None
+
+
+def allows(vm: Vm, event: Event) -> bool:
+    """Whether the event would move this VM. A VM that was ACTIVE holds data: it is never rebuilt."""
+    if event is Event.RETRY and vm.active_at is not None:
+        return False
+    return (vm.state, event) in MOVES
+
+
+def actions(vm: Vm) -> list[Event]:
+    """What a person may ask of this VM now."""
+    return [event for event in (Event.RETRY, Event.DELETE) if allows(vm, event)]
+
+
+def fire(
+    vm: Vm, event: Event, *, cause: str, by: User | None = None, changes: dict[str, Any] | None = None
+) -> bool:
+    """Moves the VM by compare-and-set and writes the transition and the audit entry with it.
+
+    Runs inside the caller's transaction. `changes` are columns written in the same UPDATE. False: the VM had
+    moved on meanwhile (or the event doesn't apply), and nothing was written.
+    """
+    only_writable()
+    old = vm.state
+    if not allows(vm, event):
+        return False
+    new, moment = MOVES[old, event], now()
+    values = {"state": new, "state_since": moment, "look_at": moment, "look_failures": 0} | (changes or {})
+    moved = db.session.execute(
+        update(Vm)
+        .where(Vm.id == vm.id, Vm.state == old)
+        .values(**values)
+        .execution_options(synchronize_session=False)
+    )
+    if moved.rowcount == 0:  # type: ignore[attr-defined]  # an UPDATE answers a CursorResult
+        return False
+    db.session.add(
+        Transition(
+            vm_id=vm.id,
+            at=moment,
+            old=old,
+            new=new,
+            event=event.value,
+            cause=cause,
+            by_id=by.id if by else None,
+        )
+    )
+    audit.record(
+        f"vm.{event.value}",
+        by=by,
+        tenant_id=vm.tenant_id,
+        vm_id=vm.id,
+        detail={"from": old.value, "to": new.value, "cause": cause},
+    )
+    db.session.expire(vm)
+    return True
+
+
+def born(vm: Vm, *, by: User) -> None:
+    """The first state of a new VM, written with its transition and audit entry."""
+    only_writable()
+    db.session.add(vm)
+    db.session.flush()
+    db.session.add(
+        Transition(
+            vm_id=vm.id,
+            at=vm.requested_at,
+            old=None,
+            new=FIRST,
+            event="launch",
+            cause="Launched.",
+            by_id=by.id,
+        )
+    )
+    audit.record("vm.launch", by=by, tenant_id=vm.tenant_id, vm_id=vm.id, detail={"name": vm.name})
+
+
+def stack_name(vm_id: UUID) -> str:
+    """The name (and the tag) that a VM's stack bears in Heat."""
+    return f"vm-{vm_id}"
+
+
+def diagram() -> str:
+    """The moves as a Mermaid state diagram, for the README."""
+    lines = ["stateDiagram-v2", f"    [*] --> {FIRST.name}: launch"]
+    lines += [f"    {old.name} --> {new.name}: {event.value}" for (old, event), new in MOVES.items()]
+    return "\n".join([*lines, f"    {LAST.name} --> [*]"])

@@ -1,0 +1,139 @@
+"""The tables of VMs: drafts, VMs, what happened to them, and what Heat told."""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+from uuid import UUID, uuid4
+
+from sqlalchemy import Enum, ForeignKey, Index, Text, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from portal.domain.people.models import User
+from portal.domain.store.db import Base, now
+from portal.domain.tenants.models import Tenant
+
+
+class State(StrEnum):
+    """Where a VM is in its life."""
+
+    REQUESTED = "requested"
+    PROVISIONING = "provisioning"
+    ACTIVE = "active"
+    ERROR = "error"
+    DELETING = "deleting"
+    DELETED = "deleted"
+
+
+_STATE = Enum(State, native_enum=False, length=20, values_callable=list)
+
+
+class LaunchDraft(Base):
+    """A launch being put together; its id is the client request id, so it can become one VM only."""
+
+    __tablename__ = "launch_drafts"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4)
+    user_id: Mapped[UUID] = mapped_column(ForeignKey("users.id"), index=True)
+    tenant_id: Mapped[UUID] = mapped_column(ForeignKey("tenants.id"), index=True)
+    offering: Mapped[str]
+    answers: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    sealed: Mapped[bytes | None]
+    created_at: Mapped[datetime] = mapped_column(default=now)
+    updated_at: Mapped[datetime] = mapped_column(default=now, onupdate=now)
+    submitted_at: Mapped[datetime | None]
+
+
+class Vm(Base):
+    """A VM: what was asked for, the stack that makes it, and what was last seen of it.
+
+    `sealed` holds the HOT parameters as sent (keys, user data) as sealed JSON; `spec` is what pages may show.
+    `look_at` is when somebody should look at it next; taking it forward is the claim.
+    """
+
+    __tablename__ = "vms"
+    __table_args__ = (
+        UniqueConstraint("tenant_id", "client_request_id"),
+        Index(None, "tenant_id", "state", "look_at"),
+        Index(None, "state", "look_at"),
+        Index(None, "tenant_id", "requested_at"),
+    )
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4)
+    tenant_id: Mapped[UUID] = mapped_column(ForeignKey("tenants.id"))
+    owner_id: Mapped[UUID] = mapped_column(ForeignKey("users.id"), index=True)
+    client_request_id: Mapped[UUID]
+    name: Mapped[str]
+    state: Mapped[State] = mapped_column(_STATE, default=State.REQUESTED)
+    state_since: Mapped[datetime] = mapped_column(default=now)
+
+    offering: Mapped[str]
+    spec: Mapped[dict[str, Any]]
+    template: Mapped[str] = mapped_column(Text)
+    sealed: Mapped[bytes]
+
+    vcpus: Mapped[int]
+    ram_mib: Mapped[int]
+    gpus: Mapped[int] = mapped_column(default=0)
+    floating_ips: Mapped[int] = mapped_column(default=0)
+
+    stack_id: Mapped[str | None] = mapped_column(index=True)
+    stack_status: Mapped[str | None]
+    failed_stack_id: Mapped[str | None]
+    create_sent_at: Mapped[datetime | None]
+    delete_sent_at: Mapped[datetime | None]
+
+    server_id: Mapped[str | None] = mapped_column(index=True)
+    private_ip: Mapped[str | None]
+    public_ip: Mapped[str | None]
+    power: Mapped[str | None]
+    power_asked: Mapped[str | None]
+    power_asked_at: Mapped[datetime | None]
+    power_due_at: Mapped[datetime | None] = mapped_column(index=True)
+    power_trouble: Mapped[str | None] = mapped_column(Text)
+
+    look_at: Mapped[datetime] = mapped_column(default=now)
+    look_failures: Mapped[int] = mapped_column(default=0)
+    checked_at: Mapped[datetime | None]
+    trouble: Mapped[str | None] = mapped_column(Text)
+    failure: Mapped[str | None] = mapped_column(Text)
+
+    requested_at: Mapped[datetime] = mapped_column(default=now)
+    active_at: Mapped[datetime | None]
+    deleted_at: Mapped[datetime | None]
+
+    owner: Mapped[User] = relationship(lazy="joined", innerjoin=True)
+    tenant: Mapped[Tenant] = relationship(lazy="joined", innerjoin=True)
+
+
+class Transition(Base):
+    """One move of a VM: from, to, why, and by whom (nobody: the cloud told)."""
+
+    __tablename__ = "transitions"
+    __table_args__ = (Index(None, "vm_id", "at"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
+    vm_id: Mapped[UUID] = mapped_column(ForeignKey("vms.id"))
+    at: Mapped[datetime] = mapped_column(default=now)
+    old: Mapped[State | None] = mapped_column(_STATE)
+    new: Mapped[State] = mapped_column(_STATE)
+    event: Mapped[str]
+    cause: Mapped[str] = mapped_column(Text)
+    by_id: Mapped[UUID | None] = mapped_column(ForeignKey("users.id"))
+    by: Mapped[User | None] = relationship(lazy="joined")
+
+
+class HeatEvent(Base):
+    """A Heat event by its own id, kept because Heat purges them. `position` keeps Heat's order."""
+
+    __tablename__ = "heat_events"
+    __table_args__ = (Index(None, "vm_id", "stack_id", "position"),)
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    vm_id: Mapped[UUID] = mapped_column(ForeignKey("vms.id"))
+    stack_id: Mapped[str]
+    position: Mapped[int]
+    at: Mapped[datetime]
+    resource: Mapped[str]
+    status: Mapped[str]
+    reason: Mapped[str] = mapped_column(Text, default="")
+    physical_id: Mapped[str | None]
