@@ -1,0 +1,64 @@
+# The one task runner. Bare `make` prints what there is; each target sets up by itself what it needs.
+.DEFAULT_GOAL := help
+.PHONY: help run test check fix lab lab-down contract test-lab browser bench migration shell
+
+PORT ?= 8080
+CLOUD ?= sandbox
+ARGS ?=
+PY := .venv/bin/python
+PYTEST := $(PY) -m pytest
+export CLOUD
+
+help: ## This list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' Makefile
+
+run: .venv/.run $(if $(filter lab,$(CLOUD)),lab) ## The portal on the embedded defaults (PORT=8080, CLOUD=sandbox or lab); Ctrl-C stops it
+	@exec $(PY) -m portal.cli.run up --port $(PORT) --cloud $(CLOUD)
+
+test: .venv/.dev ## Unit, integration and browser tests (ARGS="-k word" goes to pytest, here and below)
+	@.ci/setup browser
+	@$(PYTEST) tests/unit tests/integration tests/browser $(ARGS)
+
+check: .venv/.dev ## What must hold before a commit: format, lint, types, import contracts, templates
+	@$(PY) -m ruff format --check .
+	@$(PY) -m ruff check .
+	@$(PY) -m mypy
+	@.venv/bin/lint-imports
+	@.venv/bin/djlint --quiet --check --lint portal/web/templates
+
+fix: .venv/.dev ## Format and mend what can be mended by itself
+	@$(PY) -m ruff check --fix-only .
+	@$(PY) -m ruff format .
+	@.venv/bin/djlint --quiet --reformat portal/web/templates || true
+
+lab: ## A real single-node OpenStack on loopback, from packages (LAB=folder, about 2 minutes the first time)
+	@tests/lab/up
+
+lab-down: ## Stop that OpenStack (WIPE=1 deletes its data too)
+	@tests/lab/down $(if $(WIPE),--wipe)
+
+contract: .venv/.dev $(if $(filter lab,$(CLOUD)),lab) ## The wire of the sandbox, question by question (CLOUD=lab: beside the real one)
+	@$(PYTEST) tests/contract $(ARGS)
+
+test-lab: .venv/.dev lab ## End to end on the lab: every template, from the launch to the delete
+	@$(PYTEST) tests/lab $(ARGS)
+
+browser: .venv/.dev ## The browser tests alone
+	@.ci/setup browser
+	@$(PYTEST) tests/browser $(ARGS)
+
+bench: .venv/.dev lab ## Figures: launch overhead on the lab, page times, memory, start times
+	@$(PY) -m tests.bench $(ARGS)
+
+migration: .venv/.dev ## A migration from the models as they are now (M="Add notices")
+	@$(PY) -m portal.cli.run do -- $(PY) -m flask db upgrade
+	@$(PY) -m portal.cli.run do -- $(PY) -m flask db migrate -m "$(M)"
+
+shell: .venv/.run ## Python inside the portal that `make run` keeps
+	@exec $(PY) -m portal.cli.run do --cloud $(CLOUD) -- $(PY) -m flask shell
+
+.venv/.run: requirements.txt .ci/uv.txt
+	@.ci/setup run
+
+.venv/.dev: requirements.txt requirements-dev.txt .ci/uv.txt
+	@.ci/setup dev
