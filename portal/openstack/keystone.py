@@ -1,0 +1,108 @@
+"""Keystone: who the credential is, and the application credentials of its user. Source: Identity API v3."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from keystoneauth1 import access as ksa_access
+
+from portal.openstack.access import ApplicationCredential
+from portal.openstack.errors import BadCredential, NotFound
+from portal.openstack.line import Api, Json, Line, moment, part
+
+
+@dataclass(frozen=True)
+class Identity:
+    """What a token says of its credential. The application credential's facts are None for a password."""
+
+    user_id: str
+    user_name: str
+    project_id: str
+    project_name: str
+    roles: tuple[str, ...]
+    expires_at: datetime
+    application_credential_id: str | None = None
+    application_credential_name: str | None = None
+    restricted: bool | None = None
+
+    @classmethod
+    def from_token(cls, token: ksa_access.AccessInfo) -> Identity:
+        body: Json = token._data["token"]
+        credential = body.get("application_credential") or {}
+        expires_at = moment(body["expires_at"])
+        if expires_at is None:
+            raise ValueError("a token without an end")
+        return cls(
+            user_id=body["user"]["id"],
+            user_name=body["user"]["name"],
+            project_id=body["project"]["id"],
+            project_name=body["project"]["name"],
+            roles=tuple(role["name"] for role in body.get("roles") or ()),
+            expires_at=expires_at,
+            application_credential_id=credential.get("id"),
+            application_credential_name=credential.get("name"),
+            restricted=credential.get("restricted"),
+        )
+
+
+@dataclass(frozen=True)
+class CredentialFacts:
+    """An application credential as a list shows it: without its secret."""
+
+    id: str
+    name: str
+    project_id: str
+    unrestricted: bool
+    expires_at: datetime | None
+    roles: tuple[str, ...]
+
+    @classmethod
+    def from_api(cls, body: Json) -> CredentialFacts:
+        return cls(
+            id=body["id"],
+            name=body["name"],
+            project_id=body["project_id"],
+            unrestricted=bool(body.get("unrestricted")),
+            expires_at=moment(body.get("expires_at")),
+            roles=tuple(role["name"] for role in body.get("roles") or ()),
+        )
+
+
+class Keystone:
+    """The application credentials of the credential's own user."""
+
+    def __init__(self, line: Line) -> None:
+        self._line = line
+        self._api = Api(line, "identity")
+
+    def create_application_credential(
+        self, name: str, *, unrestricted: bool = False, expires_at: datetime | None = None
+    ) -> ApplicationCredential:
+        """A new one for the same project with the same roles. A restricted credential may not: NotAllowed.
+
+        Raises Conflict for a name that is taken. `expires_at` carries its time zone.
+        """
+        wanted: dict[str, Any] = {"name": name, "unrestricted": unrestricted}
+        if expires_at is not None:
+            wanted["expires_at"] = expires_at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+        body = self._api.post(self._mine(), {"application_credential": wanted}, key="application_credential")
+        return ApplicationCredential(body["id"], body["secret"])
+
+    def delete_application_credential(self, credential_id: str) -> None:
+        """Raises NotFound when it is gone already."""
+        self._api.delete(f"{self._mine()}/{part(credential_id)}")
+
+    def application_credentials(self) -> list[CredentialFacts]:
+        """Those of the user, in all projects."""
+        try:
+            rows = self._api.pages(self._mine(), "application_credentials")
+            return [CredentialFacts.from_api(row) for row in rows]
+        except NotFound as error:
+            # The token of a deleted application credential is answered like this for as long as it lives.
+            raise error.turned_into(BadCredential) from None
+
+    def _mine(self) -> str:
+        user = Identity.from_token(self._line.token()).user_id
+        return f"/users/{part(user)}/application_credentials"

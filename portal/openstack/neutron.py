@@ -1,0 +1,100 @@
+"""Neutron: networks, subnets, floating IPs and quotas. Source: Networking API v2.0."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from portal.openstack.line import Api, Json, Line, part
+from portal.openstack.quota import Quota
+
+
+@dataclass(frozen=True)
+class Network:
+    """A network the project may see: its own, shared ones, and external ones."""
+
+    id: str
+    name: str
+    is_external: bool
+    is_shared: bool
+    subnet_ids: tuple[str, ...]
+    status: str
+    project_id: str
+
+    @classmethod
+    def from_api(cls, body: Json) -> Network:
+        return cls(
+            id=body["id"],
+            name=body["name"],
+            is_external=bool(body.get("router:external")),
+            is_shared=bool(body.get("shared")),
+            subnet_ids=tuple(body.get("subnets") or ()),
+            status=body.get("status") or "",
+            project_id=body.get("project_id") or body.get("tenant_id") or "",
+        )
+
+
+@dataclass(frozen=True)
+class Subnet:
+    """A range of addresses of a network. `ip_version` is 4 or 6."""
+
+    id: str
+    name: str
+    network_id: str
+    cidr: str
+    ip_version: int
+
+    @classmethod
+    def from_api(cls, body: Json) -> Subnet:
+        return cls(body["id"], body["name"], body["network_id"], body["cidr"], body["ip_version"])
+
+
+@dataclass(frozen=True)
+class FloatingIp:
+    """A public address. `fixed_ip` and `port_id` are "" while nothing has it."""
+
+    id: str
+    address: str
+    fixed_ip: str
+    port_id: str
+    network_id: str
+    status: str
+
+    @classmethod
+    def from_api(cls, body: Json) -> FloatingIp:
+        return cls(
+            id=body["id"],
+            address=body["floating_ip_address"],
+            fixed_ip=body.get("fixed_ip_address") or "",
+            port_id=body.get("port_id") or "",
+            network_id=body["floating_network_id"],
+            status=body.get("status") or "",
+        )
+
+
+class Neutron:
+    """Networks as one project sees them."""
+
+    def __init__(self, line: Line) -> None:
+        self._line = line
+        self._api = Api(line, "network")
+
+    def networks(self) -> list[Network]:
+        return [Network.from_api(row) for row in self._api.pages("/networks", "networks")]
+
+    def subnets(self) -> list[Subnet]:
+        return [Subnet.from_api(row) for row in self._api.pages("/subnets", "subnets")]
+
+    def floating_ips(self) -> list[FloatingIp]:
+        """The project's own."""
+        return [FloatingIp.from_api(row) for row in self._api.pages("/floatingips", "floatingips")]
+
+    def quotas(self) -> Mapping[str, Quota]:
+        """By resource: "floatingip", "port", "network", "security_group", ..."""
+        project = part(self._line.token().project_id or "")
+        body: Json = self._api.get(f"/quotas/{project}/details.json", "quota")
+        return {
+            name: Quota(entry["limit"], entry["used"], entry["reserved"])
+            for name, entry in body.items()
+            if isinstance(entry, dict)
+        }
