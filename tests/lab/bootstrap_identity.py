@@ -1,6 +1,7 @@
 """The lab's identities: service users and endpoints, then two tenants with a user of each kind.
 
-Runs in the lab's own environment, as soon as Keystone answers; whatever is there already is left as it is. Every password is: lab.
+Runs in the lab's own environment, as soon as Keystone answers; whatever is there already is left as it is.
+Every password is "lab".
 """
 
 from typing import Any

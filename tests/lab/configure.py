@@ -1,4 +1,4 @@
-"""Writes the lab's configuration: python configure.py FOLDER. All listens on loopback and trusts who is there."""
+"""Writes the lab's configuration: python configure.py FOLDER. Everything listens on loopback only."""
 
 import json
 import os
@@ -16,6 +16,7 @@ QUEUE = f"rabbit://guest:guest@{IP}:5672/"
 Section = dict[str, object]
 File = dict[str, Section]
 
+HERE = Path(__file__).parent
 LAB = Path(sys.argv[1])
 ETC, DATA, VENV = LAB / "etc", LAB / "data", LAB / "venv"
 
@@ -154,7 +155,7 @@ providers:
 
 
 def neutron() -> File:
-    """Networks without a data plane: the driver below binds every port at once."""
+    """Networks without a data plane: labbind.py binds every port at once."""
     return shared("neutron", "network") | {
         "DEFAULT": {
             "core_plugin": "ml2",
@@ -186,26 +187,6 @@ def neutron() -> File:
         "ml2_type_vxlan": {"vni_ranges": "1:4000"},
         "securitygroup": {"enable_security_group": True},
     }
-
-
-PORT_DRIVER = '''\
-from neutron_lib import constants
-from neutron_lib.api.definitions import portbindings
-from neutron_lib.plugins.ml2 import api
-
-
-class LabBind(api.MechanismDriver):
-    """Binds every port at once: there is no agent to do it."""
-
-    def initialize(self):
-        pass
-
-    def bind_port(self, context):
-        for segment in context.segments_to_bind[:1]:
-            details = {portbindings.CAP_PORT_FILTER: True}
-            active = constants.PORT_STATUS_ACTIVE
-            context.set_binding(segment[api.ID], portbindings.VIF_TYPE_OVS, details, status=active)
-'''
 
 
 def heat() -> File:
@@ -285,7 +266,7 @@ def install_port_driver() -> None:
     """A module and a hand-made dist-info in the lab's own environment: nothing to build."""
     packages = Path(sysconfig.get_path("purelib"))
     about = packages / "labbind-1.0.dist-info"
-    write(packages / "labbind.py", PORT_DRIVER)
+    shutil.copy(HERE / "labbind.py", packages)
     write(about / "METADATA", "Metadata-Version: 2.1\nName: labbind\nVersion: 1.0\n")
     write(about / "entry_points.txt", "[neutron.ml2.mechanism_drivers]\nlabbind = labbind:LabBind\n")
     write(

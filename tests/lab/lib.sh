@@ -19,8 +19,8 @@ answers() { # NAME: its port takes connections
 }
 
 forget_other_boots() { # process ids of before a reboot belong to somebody else by now
-  local boot=/proc/sys/kernel/random/boot_id
-  [[ -r $boot ]] || return 0
-  if [[ -f $RUN/boot_id ]] && ! cmp -s $boot "$RUN/boot_id"; then rm -f "$RUN"/*.pid; fi
-  cat $boot >"$RUN/boot_id"
+  local boot=
+  [[ ! -r /proc/sys/kernel/random/boot_id ]] || boot=$(</proc/sys/kernel/random/boot_id)
+  if [[ -f $RUN/boot_id && $boot != "$(<"$RUN/boot_id")" ]]; then rm -f "$RUN"/*.pid; fi
+  echo "$boot" >"$RUN/boot_id"
 }
