@@ -1,0 +1,12 @@
+"""How gunicorn serves the portal, in development as in production; it reads this file by itself."""
+
+import os
+
+worker_class = "gthread"
+workers = int(os.environ.get("WEB_CONCURRENCY", "2"))
+threads = int(os.environ.get("WEB_THREADS", "8"))
+control_socket_disable = True
+graceful_timeout = 15
+keepalive = 5
+# A worker that stopped beating on a slow disk is not a worker that hangs.
+worker_tmp_dir = "/dev/shm" if os.path.isdir("/dev/shm") else None  # noqa: S108, PTH112 - a known place in memory

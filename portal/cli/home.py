@@ -1,0 +1,119 @@
+"""The folder of a portal that runs on one machine: its secrets, its data, its sockets and ports."""
+
+import base64
+import contextlib
+import fcntl
+import hashlib
+import os
+import secrets
+import socket
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+SOCKET_PATH_LIMIT = 100  # the kernel takes 107 bytes, the end included
+
+
+class CantRun(click.ClickException):
+    """A plain sentence about why the portal doesn't start."""
+
+
+@dataclass(frozen=True)
+class Home:
+    """The folder with everything that outlives a run."""
+
+    path: Path
+    cloud: str
+
+    @classmethod
+    def of(cls, cloud: str) -> "Home":
+        """The home for that cloud, with its secrets made where they are missing."""
+        path = ROOT / "var" / cloud
+        path.mkdir(parents=True, exist_ok=True)
+        path.parent.chmod(0o700)
+        home = cls(path, cloud)
+        home.secret("secret_key", lambda: secrets.token_urlsafe(48))
+        home.secret("master_keys", lambda: "1:" + base64.b64encode(secrets.token_bytes(32)).decode())
+        return home
+
+    def secret(self, name: str, make: Callable[[], str]) -> None:
+        """Writes a secret once, readable by its owner only."""
+        target = self.path / name
+        if not target.exists():
+            descriptor = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            with os.fdopen(descriptor, "w") as file:
+                file.write(make() + "\n")
+
+    @property
+    def socket(self) -> Path:
+        """Valkey's socket; elsewhere when the folder's name is too long for one."""
+        path = self.path / "valkey.sock"
+        if len(bytes(path)) <= SOCKET_PATH_LIMIT:
+            return path
+        digest = hashlib.sha256(bytes(path)).hexdigest()[:16]
+        folder = Path(tempfile.gettempdir()) / f"portal-{os.getuid()}-{digest}"
+        folder.mkdir(mode=0o700, exist_ok=True)
+        if folder.stat().st_uid != os.getuid():
+            raise CantRun(f"{folder} belongs to somebody else.")
+        return folder / "valkey.sock"
+
+    def environment(self) -> dict[str, str]:
+        """The environment of the portal's processes; what the person set stands."""
+        defaults = {
+            "DATABASE_URL": f"sqlite:///{self.path / 'portal.db'}",
+            "REDIS_URL": f"unix://{self.socket}",
+            "SECRET_KEY_FILE": str(self.path / "secret_key"),
+            "PORTAL_MASTER_KEYS_FILE": str(self.path / "master_keys"),
+            "INSECURE_HTTP": "1",
+            "FLASK_APP": "wsgi",
+        }
+        given = {name.removesuffix("_FILE") for name in os.environ}
+        return os.environ | {n: v for n, v in defaults.items() if n.removesuffix("_FILE") not in given}
+
+    @property
+    def has_own_queue(self) -> bool:
+        """Whether nobody named a Redis."""
+        return not {"REDIS_URL", "REDIS_URL_FILE"} & os.environ.keys()
+
+    def sandbox_port(self) -> int:
+        """The sandbox's port: the same each time where it is free, since the portal keeps the address."""
+        kept = self.path / "sandbox_port"
+        port = int(kept.read_text()) if kept.exists() else 0
+        if not port or not is_free(port):
+            with socket.socket() as probe:
+                probe.bind(("127.0.0.1", 0))
+                port = int(probe.getsockname()[1])
+            kept.write_text(str(port))
+        return port
+
+    @contextlib.contextmanager
+    def held(self) -> Iterator[None]:
+        """Keeps a second run out of this folder. Raises CantRun where one is there."""
+        with (self.path / "lock").open("a+") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                raise CantRun(
+                    f"The portal runs already from {shown(self.path)}. Stop that one first."
+                ) from None
+            yield
+
+
+def is_free(port: int) -> bool:
+    """Whether a server could listen on that port of loopback now."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+        return True
+
+
+def shown(path: Path) -> Path:
+    """The path as one would type it in the project's folder."""
+    return path.relative_to(ROOT)

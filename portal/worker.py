@@ -1,0 +1,119 @@
+"""What RQ runs: each job is an app context and one call of the domain. `python -m portal.worker [queue]`"""
+
+import importlib
+import logging
+import os
+import secrets
+import signal
+import socket
+import sys
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+from uuid import UUID
+
+import redis
+import rq
+from flask import Flask
+from rq.job import Job
+from rq.serializers import JSONSerializer
+
+from portal import log
+from portal.app import create_app
+from portal.cli.processes import die_with_parent
+from portal.domain.catalog import catalog
+from portal.domain.store import volatile, wake
+from portal.domain.store.db import db
+from portal.domain.vms import polling, provisioning
+from portal.domain.vms import power as powers
+
+logger = logging.getLogger(__name__)
+
+DEQUEUE_SECONDS = 5
+MONITORING_SECONDS = 5
+CLEANING_SECONDS = 10
+BEAT_SECONDS = 30.0
+
+
+class Worker(rq.Worker):
+    """One queue, one job at a time in a forked child; a dead worker is soon noticed by the others."""
+
+    def __init__(self, queue: str, connection: "redis.Redis") -> None:
+        # Random, since a container restarted under the same name and process id must not meet itself.
+        name = f"{queue}-{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}"
+        super().__init__(
+            # Two queues in one worker: a job popped when it dies is lost for good.
+            [queue],
+            name=name,
+            connection=connection,
+            serializer=JSONSerializer,
+            worker_ttl=DEQUEUE_SECONDS + 15,  # RQ waits 15 s less than this for a job
+            job_monitoring_interval=MONITORING_SECONDS,
+            maintenance_interval=CLEANING_SECONDS,
+            log_job_description=False,
+        )
+
+    def get_heartbeat_ttl(self, job: Job, working_time: float = 0.0) -> int:
+        """Seconds after which a job whose worker was killed counts as abandoned. RQ's own are 60 more."""
+        return MONITORING_SECONDS + 10
+
+    def heartbeat(self, timeout: int | None = None, pipeline: Any = None) -> None:
+        """Tells RQ, and the portal's own readiness page."""
+        super().heartbeat(timeout, pipeline)
+        volatile.beat(f"worker:{self.name}", ttl=BEAT_SECONDS)
+
+    def main_work_horse(self, job: Job, queue: rq.Queue) -> None:
+        """In the forked child: it ends with the worker, and leaves the worker's connections alone."""
+        die_with_parent(signal.SIGKILL, self.pid or 0)
+        with app().app_context():
+            db.engine.dispose(close=False)
+        super().main_work_horse(job, queue)
+
+
+@cache
+def app() -> Flask:
+    """The portal, made once in the worker; its forked children share it."""
+    return create_app()
+
+
+def step(vm_id: str, request_id: str | None = None) -> None:
+    """Takes the next step of a VM."""
+    _do(provisioning.step, vm_id, request_id)
+
+
+def poll(tenant_id: str, request_id: str | None = None) -> None:
+    """Asks a tenant's cloud about its VMs."""
+    _do(polling.poll, tenant_id, request_id)
+
+
+def power(vm_id: str, request_id: str | None = None) -> None:
+    """Starts, stops or reboots a VM as it was asked."""
+    _do(powers.step, vm_id, request_id)
+
+
+def console(vm_id: str, request_id: str | None = None) -> None:
+    """Fetches a VM's console output."""
+    _do(powers.fetch_console, vm_id, request_id)
+
+
+def refresh(tenant_id: str, request_id: str | None = None) -> None:
+    """Looks what a tenant's cloud offers."""
+    _do(catalog.refresh, tenant_id, request_id)
+
+
+def _do(call: Callable[[UUID], object], subject: str, request_id: str | None) -> None:
+    with app().app_context(), log.context(request_id=request_id):
+        call(UUID(subject))
+
+
+def main(queue: str) -> None:
+    """Works until it is asked to stop; then ends the job at hand first."""
+    with app().app_context():
+        worker = Worker(queue, volatile.client())
+        logger.info("worker %s is up", worker.name)
+        worker.work()
+
+
+if __name__ == "__main__":
+    # RQ finds the jobs by this module's name: the app has to be made in that one, not in a second copy.
+    importlib.import_module("portal.worker").main(sys.argv[1] if len(sys.argv) > 1 else wake.VMS)
