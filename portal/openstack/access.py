@@ -61,7 +61,7 @@ class Access:
     region: str | None = None
     interface: str = "public"
     ca_bundle: str | None = None
-    overrides: Mapping[str, str] = field(default_factory=lambda: _NOTHING)
+    overrides: Mapping[str, str] = field(default_factory=lambda: _NOTHING, hash=False)
     connect_timeout: float = 3.05
     read_timeout: float = 20.0
 

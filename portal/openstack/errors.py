@@ -179,6 +179,11 @@ def _text(value: object) -> str:
 def _from_page(text: str) -> str:
     """The words of an HTML page, or of plain text."""
     text = re.sub(r"(?is)<(script|style|head)\b.*?</\1\s*>", " ", text)
+    below_title = re.sub(r"(?is)<h1\b.*?</h1\s*>", " ", text)
+    return _words(below_title).strip() or _words(text)
+
+
+def _words(text: str) -> str:
     return html.unescape(re.sub(r"(?s)<[^>]*>", " ", text))
 
 

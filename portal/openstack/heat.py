@@ -166,13 +166,14 @@ class Heat:
         stack: Json = self._api.post("/stacks", body, key="stack", hide=_documents(parameters))
         return str(stack["id"])
 
-    def show(self, ref: str, *, outputs: bool = False) -> Stack:
+    def show(self, ref: str, *, name: str | None = None, outputs: bool = False) -> Stack:
         """The stack by name or id; by id also one that is deleted. Raises NotFound.
 
-        Outputs may be resolved by asking Nova and Neutron, so only on demand.
+        With the id, its name saves Heat's redirect. Outputs are resolved by asking Nova and Neutron.
         """
         params = {"resolve_outputs": str(outputs)}
-        answer = self._api.ask("GET", f"/stacks/{part(ref)}", params=params, moved=True)
+        path = f"/stacks/{part(ref)}" if name is None else _path(name, ref)
+        answer = self._api.ask("GET", path, params=params, moved=True)
         if answer.status_code >= 300:
             answer = self._api.ask("GET", _target(answer), params=params)
         return Stack.from_api(self._api.under("stack", answer))
@@ -212,9 +213,9 @@ class Heat:
         """Let Heat compare the stack with what is there: CHECK_COMPLETE or CHECK_FAILED follows."""
         self._api.post(f"{self._path(stack_id, name)}/actions", {"check": None})
 
-    def outputs(self, stack_id: str) -> Mapping[str, object]:
+    def outputs(self, stack_id: str, name: str | None = None) -> Mapping[str, object]:
         """The outputs by name, resolved now. Raises NotFound."""
-        return self.show(stack_id, outputs=True).outputs
+        return self.show(stack_id, name=name, outputs=True).outputs
 
     def events(
         self, name: str, stack_id: str, *, after: str | None = None, limit: int = PAGE

@@ -85,7 +85,9 @@ class Wire(ksa_session.Session):
                 Call(service, method, urlsplit(url).path, answered[0], seconds, answered[1], sent_id)
             )
         if response.status_code > highest:
-            raise from_answer(Answer(service, method, *answered, response.text, hide))
+            raise from_answer(
+                Answer(service, method, *answered, response.content.decode(errors="replace"), hide)
+            )
         return response
 
 

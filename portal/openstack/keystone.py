@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -87,22 +89,28 @@ class Keystone:
         wanted: dict[str, Any] = {"name": name, "unrestricted": unrestricted}
         if expires_at is not None:
             wanted["expires_at"] = expires_at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-        body = self._api.post(self._mine(), {"application_credential": wanted}, key="application_credential")
+        with self._mine() as path:
+            body = self._api.post(path, {"application_credential": wanted}, key="application_credential")
         return ApplicationCredential(body["id"], body["secret"])
 
     def delete_application_credential(self, credential_id: str) -> None:
         """Raises NotFound when it is gone already."""
-        self._api.delete(f"{self._mine()}/{part(credential_id)}")
+        with self._mine() as path:
+            self._api.delete(f"{path}/{part(credential_id)}")
 
     def application_credentials(self) -> list[CredentialFacts]:
         """Those of the user, in all projects."""
-        try:
-            rows = self._api.pages(self._mine(), "application_credentials")
-            return [CredentialFacts.from_api(row) for row in rows]
-        except NotFound as error:
-            # The token of a deleted application credential is answered like this for as long as it lives.
-            raise error.turned_into(BadCredential) from None
+        with self._mine() as path:
+            return [CredentialFacts.from_api(row) for row in self._api.pages(path, "application_credentials")]
 
-    def _mine(self) -> str:
-        user = Identity.from_token(self._line.token()).user_id
-        return f"/users/{part(user)}/application_credentials"
+    @contextmanager
+    def _mine(self) -> Iterator[str]:
+        """The path of the user's credentials. Raises BadCredential when the one in use is no longer there."""
+        identity = Identity.from_token(self._line.token())
+        try:
+            yield f"/users/{part(identity.user_id)}/application_credentials"
+        except NotFound as error:
+            # So Keystone answers the token of a deleted application credential, for as long as it lives.
+            if identity.application_credential_id and identity.application_credential_id in error.message:
+                raise error.turned_into(BadCredential) from None
+            raise

@@ -91,17 +91,18 @@ class Line:
 
     def send(self, ask: Ask) -> requests.Response:
         """The answer. A refused token is renewed once, since a 401 doesn't tell whether that helps."""
+        kind = f"{ask.method} {ask.service}"
         token = self.token()
         try:
             return self._send(ask, token)
         except BadCredential as error:
-            if not self._login.may_renew():
+            if not self._login.may_help(kind):
                 raise _denied(error) from None
         token = self.token(refused=token.auth_token)
         try:
             return self._send(ask, token)
         except BadCredential as error:
-            self._login.renewal_was_useless()
+            self._login.did_not_help(kind)
             raise _denied(error) from None
 
     def _send(self, ask: Ask, token: ksa_access.AccessInfo) -> requests.Response:

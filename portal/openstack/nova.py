@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from portal.openstack.errors import BadRequest
 from portal.openstack.line import Api, Json, Line, moment, part
 from portal.openstack.quota import Quota
 
@@ -14,7 +15,10 @@ from portal.openstack.quota import Quota
 MICROVERSION = "2.61"
 PAGE = 500
 
-_GPU_RESOURCE = re.compile(r"resources\d*:(VGPU|CUSTOM_\w*GPU\w*)")
+_NOVNC = {"remote_console": {"protocol": "vnc", "type": "novnc"}}
+_SPICE = {"remote_console": {"protocol": "spice", "type": "spice-html5"}}
+
+_GPU_RESOURCE = re.compile(r"resources[\w-]*:([VP]GPU|CUSTOM_\w*GPU\w*)")
 
 
 @dataclass(frozen=True)
@@ -142,10 +146,11 @@ class Nova:
 
     def console_url(self, server_id: str) -> str:
         """Where a browser opens the console. The URL holds a short-lived token: show it, never keep it."""
-        body = {"remote_console": {"protocol": "vnc", "type": "novnc"}}
-        console: Json = self._api.post(
-            f"/servers/{part(server_id)}/remote-consoles", body, key="remote_console"
-        )
+        path = f"/servers/{part(server_id)}/remote-consoles"
+        try:
+            console = self._api.post(path, _NOVNC, key="remote_console")
+        except BadRequest:  # this cloud has the other kind
+            console = self._api.post(path, _SPICE, key="remote_console")
         return str(console["url"])
 
     def limits(self) -> Limits:

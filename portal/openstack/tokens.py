@@ -56,7 +56,7 @@ class Login(v3.Auth):
         self._key = access.token_key
         self._proof = hmac.new(secret.secret.encode(), self._key.encode(), hashlib.sha256).hexdigest()
         self._turn = threading.Lock()
-        self._useless_until = 0.0
+        self._helpless_until: dict[str, float] = {}
 
     def token(
         self, session: ksa_session.Session, *, min_life: float = MARGIN, refused: str | None = None
@@ -80,12 +80,13 @@ class Login(v3.Auth):
             self.auth_ref = None
             self._store.forget(self._key)
 
-    def may_renew(self) -> bool:
-        """Whether a new token may help against a 401, as far as the last try taught."""
-        return time.monotonic() >= self._useless_until
+    def may_help(self, call: str) -> bool:
+        """Whether a new token may help a call that was answered with 401, as far as the last try taught."""
+        return time.monotonic() >= self._helpless_until.get(call, 0.0)
 
-    def renewal_was_useless(self) -> None:
-        self._useless_until = time.monotonic() + PATIENCE
+    def did_not_help(self, call: str) -> None:
+        """A new token was answered with 401 as well: this kind of call is let alone for a while."""
+        self._helpless_until[call] = time.monotonic() + PATIENCE
 
     def _held(self, min_life: float, refused: str | None) -> ksa_access.AccessInfo | None:
         held = self.auth_ref
@@ -120,7 +121,7 @@ class Login(v3.Auth):
             is_good_for(token, 0)  # fails unless it tells its times
         except NotFound as error:
             if not error.kind:
-                raise error.turned_into(BadRequest, "There is no Keystone at this address.") from None
+                raise error.turned_into(Unavailable, "There is no Keystone at this address.") from None
             # What Keystone answers for an application credential that was deleted.
             raise error.turned_into(BadCredential) from None
         except (BadRequest, NotAllowed) as error:
