@@ -181,9 +181,8 @@ def _mirror(tenant_id: UUID, cloud: Cloud) -> None:
 
 
 def _merge(model: type[Flavor] | type[Image], tenant_id: UUID, seen: list[dict[str, Any]]) -> None:
-    known: dict[str, Any] = {
-        row.os_id: row for row in db.session.scalars(select(model).where(model.tenant_id == tenant_id))
-    }
+    rows: Sequence[Any] = db.session.scalars(select(model).where(model.tenant_id == tenant_id)).all()
+    known = {row.os_id: row for row in rows}
     for facts in seen:
         row = known.pop(facts["os_id"], None)
         if row is None:

@@ -86,7 +86,9 @@ def read(text: str) -> tuple[str, str, str]:
 def _one_line(text: str) -> str:
     text = text.strip()
     if "PRIVATE KEY" in text:
-        raise _wrong("That is a private key: keep it secret. Paste the public one, from the file ending in .pub.")
+        raise _wrong(
+            "That is a private key: keep it secret. Paste the public one, from the file ending in .pub."
+        )
     if text.startswith("---- BEGIN SSH2"):
         raise _wrong("That is the SSH2 format. Convert it with: ssh-keygen -i -f key.pub")
     if len(text) > MAX_LENGTH or not text.isprintable():

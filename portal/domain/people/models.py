@@ -4,10 +4,10 @@ from datetime import datetime
 from enum import StrEnum
 from uuid import UUID, uuid4
 
-from sqlalchemy import Enum, ForeignKey
+from sqlalchemy import ForeignKey
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from portal.domain.store.db import Base, now
+from portal.domain.store.db import Base, now, words
 
 
 class Role(StrEnum):
@@ -27,7 +27,7 @@ class User(Base):
     email: Mapped[str] = mapped_column(unique=True)
     name: Mapped[str]
     password_hash: Mapped[str]
-    role: Mapped[Role] = mapped_column(Enum(Role, native_enum=False, length=20, values_callable=list))
+    role: Mapped[Role] = mapped_column(words(Role))
     active: Mapped[bool] = mapped_column(default=True)
     session_epoch: Mapped[int] = mapped_column(default=0)
     created_at: Mapped[datetime] = mapped_column(default=now)

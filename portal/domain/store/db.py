@@ -3,11 +3,12 @@
 import contextlib
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
 from flask_sqlalchemy import SQLAlchemy
-from sqlalchemy import JSON, DateTime, Dialect, LargeBinary, MetaData, String, Uuid, event
+from sqlalchemy import JSON, DateTime, Dialect, Enum, LargeBinary, MetaData, String, Uuid, event
 from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.orm import DeclarativeBase
 from sqlalchemy.types import TypeDecorator
@@ -28,6 +29,15 @@ class UtcDateTime(TypeDecorator[datetime]):
         if value is None:
             return None
         return value.astimezone(UTC) if value.tzinfo else value.replace(tzinfo=UTC)
+
+
+def words(enum: type[StrEnum]) -> Enum:
+    """The column type of a closed list of words, kept as text so that a new word needs no migration."""
+
+    def values(members: type[StrEnum]) -> list[str]:
+        return [member.value for member in members]
+
+    return Enum(enum, native_enum=False, length=30, values_callable=values)
 
 
 class Base(DeclarativeBase):
@@ -52,7 +62,7 @@ class Base(DeclarativeBase):
     }
 
 
-db = SQLAlchemy(model_class=Base, session_options={"expire_on_commit": False})
+db = SQLAlchemy(metadata=Base.metadata, session_options={"expire_on_commit": False})
 
 
 def now() -> datetime:

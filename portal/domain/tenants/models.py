@@ -5,10 +5,10 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import Enum, ForeignKey, Index, Text, UniqueConstraint, text
+from sqlalchemy import ForeignKey, Index, Text, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from portal.domain.store.db import Base, now
+from portal.domain.store.db import Base, now, words
 
 
 class CredentialKind(StrEnum):
@@ -60,9 +60,7 @@ class Credential(Base):
 
     id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4)
     tenant_id: Mapped[UUID] = mapped_column(ForeignKey("tenants.id"), index=True)
-    kind: Mapped[CredentialKind] = mapped_column(
-        Enum(CredentialKind, native_enum=False, length=30, values_callable=list)
-    )
+    kind: Mapped[CredentialKind] = mapped_column(words(CredentialKind))
     label: Mapped[str]
     public: Mapped[dict[str, Any]]
     sealed: Mapped[bytes]

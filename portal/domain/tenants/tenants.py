@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from portal.domain.people import access
 from portal.domain.people.access import Permission
@@ -12,7 +12,7 @@ from portal.domain.store.db import db, now, transaction
 from portal.domain.store.errors import NotFound, Refused
 from portal.domain.tenants.models import NetworkProfile, Tenant
 
-__all__ = ["Tenant", "create", "current", "get", "networks", "of", "visible"]
+__all__ = ["Tenant", "create", "current", "get", "move", "networks", "of", "visible"]
 
 
 def of(user: User) -> list[Tenant]:
@@ -65,3 +65,15 @@ def create(tenant: Tenant, *, by: User | None = None) -> Tenant:
         audit.record("tenant.created", by=by, tenant_id=tenant.id, detail={"name": tenant.name})
     wake.catalog(tenant.id)
     return tenant
+
+
+def move(tenant: Tenant, auth_url: str, *, by: User | None = None) -> None:
+    """Has the tenant's cloud asked at another address from now on."""
+    if tenant.auth_url == auth_url:
+        return
+    with transaction():
+        db.session.execute(
+            update(Tenant).where(Tenant.id == tenant.id).values(auth_url=auth_url, catalog_due_at=now())
+        )
+        audit.record("tenant.moved", by=by, tenant_id=tenant.id, detail={"auth_url": auth_url})
+    db.session.refresh(tenant)

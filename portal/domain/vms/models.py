@@ -5,11 +5,11 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import Enum, ForeignKey, Index, Text, UniqueConstraint
+from sqlalchemy import ForeignKey, Index, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from portal.domain.people.models import User
-from portal.domain.store.db import Base, now
+from portal.domain.store.db import Base, now, words
 from portal.domain.tenants.models import Tenant
 
 
@@ -24,7 +24,7 @@ class State(StrEnum):
     DELETED = "deleted"
 
 
-_STATE = Enum(State, native_enum=False, length=20, values_callable=list)
+_STATE = words(State)
 
 
 class LaunchDraft(Base):
@@ -88,6 +88,7 @@ class Vm(Base):
     power: Mapped[str | None]
     power_asked: Mapped[str | None]
     power_asked_at: Mapped[datetime | None]
+    power_sent_at: Mapped[datetime | None]
     power_due_at: Mapped[datetime | None] = mapped_column(index=True)
     power_trouble: Mapped[str | None] = mapped_column(Text)
 

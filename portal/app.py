@@ -1,0 +1,50 @@
+"""The application: opens the database, the vault, Redis and the shelf; hangs up pages and commands."""
+
+from flask import Flask
+from flask_migrate import Migrate
+
+from portal import cli, config, log, web
+from portal.config import Settings
+from portal.domain.catalog import shelf
+from portal.domain.store import vault, volatile
+from portal.domain.store.db import db, tune
+from portal.domain.tenants import clouds
+
+MAX_REQUEST_BYTES = 1024 * 1024
+
+
+def create_app(settings: Settings | None = None) -> Flask:
+    """The portal with these settings, or with those of the environment. Raises config.BadSettings."""
+    settings = settings or config.load()
+    log.setup(settings.log_level)
+    app = Flask(__name__, template_folder="web/templates", static_folder=None)
+    app.config.update(
+        SECRET_KEY=settings.secret_key,
+        SQLALCHEMY_DATABASE_URI=settings.database_url,
+        SQLALCHEMY_ENGINE_OPTIONS=_engine_options(settings.database_url),
+        MAX_CONTENT_LENGTH=MAX_REQUEST_BYTES,
+        MAX_FORM_MEMORY_SIZE=MAX_REQUEST_BYTES,
+        SESSION_COOKIE_HTTPONLY=True,
+        SESSION_COOKIE_SAMESITE="Lax",
+        SESSION_COOKIE_SECURE=not settings.insecure_http,
+        PORTAL=settings,
+    )
+    vault.unlock(settings.master_keys)
+    volatile.connect(settings.redis_url)
+    shelf.open_at(settings.hot_templates)
+    clouds.configure(
+        connect_timeout=settings.openstack_connect_timeout, read_timeout=settings.openstack_read_timeout
+    )
+    db.init_app(app)
+    Migrate(app, db, directory=str(config.ROOT / "migrations"), render_as_batch=True, compare_type=True)
+    with app.app_context():
+        tune(db.engine)
+    web.hang_up(app)
+    cli.hang_up(app)
+    return app
+
+
+def _engine_options(database_url: str) -> dict[str, object]:
+    if database_url.startswith("sqlite"):
+        return {}
+    return {"pool_pre_ping": True, "pool_size": 5, "max_overflow": 10}

@@ -1,0 +1,99 @@
+"""Claims: taking a VM to look at, putting it back, and what an error does to it."""
+
+import contextlib
+import logging
+import random
+from collections.abc import Iterator, Sequence
+from datetime import timedelta
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, select, update
+
+from portal import log
+from portal.domain.store.db import db, now, transaction
+from portal.domain.store.errors import DomainError
+from portal.domain.vms import explain, lifecycle
+from portal.domain.vms.models import State, Vm
+from portal.openstack.errors import OpenStackError
+
+logger = logging.getLogger(__name__)
+
+# Longer than a step's calls can take together, so that nobody else takes the VM meanwhile.
+LEASE = timedelta(seconds=100)
+LONGEST_BACKOFF = timedelta(minutes=10)
+
+
+def take(*conditions: ColumnElement[bool]) -> list[Vm]:
+    """Claims the due VMs that meet the conditions by moving `look_at` on; somebody else's are left out."""
+    moment = now()
+    with transaction():
+        taken = db.session.scalars(
+            update(Vm)
+            .where(Vm.look_at <= moment, *conditions)
+            .values(look_at=moment + LEASE)
+            .returning(Vm.id)
+            .execution_options(synchronize_session=False)
+        ).all()
+    if not taken:
+        return []
+    return list(
+        db.session.scalars(select(Vm).where(Vm.id.in_(taken)).execution_options(populate_existing=True))
+    )
+
+
+def put_back(vms: Sequence[Vm], **seen: object) -> None:
+    """Nothing changed: each VM is looked at again by its pace; `seen` are columns that hold what was seen."""
+    if not vms:
+        return
+    moment = now()
+    alike: dict[tuple[State, timedelta], list[UUID]] = {}
+    for vm in vms:
+        pace = lifecycle.pace(vm.state, moment - vm.state_since) or LONGEST_BACKOFF
+        alike.setdefault((vm.state, pace), []).append(vm.id)
+    with transaction():
+        for (state, pace), ids in alike.items():
+            db.session.execute(
+                update(Vm)
+                .where(Vm.id.in_(ids), Vm.state == state)
+                .values(look_at=moment + pace, checked_at=moment, look_failures=0, trouble=None, **seen)
+                .execution_options(synchronize_session=False)
+            )
+
+
+@contextlib.contextmanager
+def careful(vms: Sequence[Vm]) -> Iterator[None]:
+    """What goes wrong inside pushes the next look on and is told on the VMs; only a surprise is raised on."""
+    seen = [(vm.id, vm.state, vm.look_failures) for vm in vms]
+    try:
+        yield
+    except (OpenStackError, DomainError) as error:
+        logger.warning("looked in vain: %s", error, extra={"vms": len(seen)})
+        _push_on(seen, explain.trouble(error))
+    except Exception as error:
+        _push_on(seen, f"The portal itself failed ({type(error).__name__}); an administrator can see why.")
+        raise
+
+
+@contextlib.contextmanager
+def told(vm: Vm) -> Iterator[None]:
+    """Every log line inside names the VM, its tenant and its stack."""
+    with log.context(tenant_id=vm.tenant_id, vm_id=vm.id, stack_id=vm.stack_id):
+        yield
+
+
+def backoff(failures: int) -> timedelta:
+    """How long to wait after so many looks in vain: doubling from 2 s to ten minutes, with jitter."""
+    seconds = min(2.0**failures, LONGEST_BACKOFF.total_seconds())
+    return timedelta(seconds=seconds * random.uniform(0.8, 1.2))
+
+
+def _push_on(seen: Sequence[tuple[UUID, State, int]], trouble: str) -> None:
+    """A VM that moved on meanwhile is left alone."""
+    with transaction():
+        for vm_id, state, failures in seen:
+            db.session.execute(
+                update(Vm)
+                .where(Vm.id == vm_id, Vm.state == state)
+                .values(look_at=now() + backoff(failures + 1), look_failures=failures + 1, trouble=trouble)
+                .execution_options(synchronize_session=False)
+            )

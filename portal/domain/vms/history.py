@@ -1,0 +1,161 @@
+"""History: what happened to a VM, told by Heat's events and the portal's own transitions."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import func, select
+
+from portal.domain.catalog import hot, shelf
+from portal.domain.store.db import db, now, transaction
+from portal.domain.vms.models import HeatEvent, State, Transition, Vm
+from portal.openstack.cloud import Cloud
+from portal.openstack.heat import Stack
+
+
+@dataclass(frozen=True)
+class Step:
+    """One resource of the stack on its way: waiting, working, done or failed."""
+
+    resource: str
+    words: str
+    state: str
+    since: datetime | None
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a VM is: resources done of resources known."""
+
+    done: int
+    known: int
+    steps: Sequence[Step]
+
+    @property
+    def percent(self) -> int:
+        return round(100 * self.done / self.known) if self.known else 0
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One line of a VM's timeline."""
+
+    at: datetime
+    who: str
+    words: str
+    detail: str
+    failed: bool
+
+
+def collect(vm: Vm, stack: Stack, cloud: Cloud) -> None:
+    """Stores the Heat events that came since the last look; Heat purges them, the portal keeps them."""
+    last = db.session.execute(
+        select(HeatEvent.id, HeatEvent.position)
+        .where(HeatEvent.vm_id == vm.id, HeatEvent.stack_id == stack.id)
+        .order_by(HeatEvent.position.desc())
+        .limit(1)
+    ).first()
+    fresh = cloud.heat.events(stack.name, stack.id, after=last.id if last else None)
+    if not fresh:
+        return
+    position = last.position if last else 0
+    with transaction():
+        known = set(
+            db.session.scalars(select(HeatEvent.id).where(HeatEvent.id.in_([event.id for event in fresh])))
+        )
+        for number, event in enumerate(fresh, start=position + 1):
+            if event.id not in known:
+                db.session.add(
+                    HeatEvent(
+                        id=event.id,
+                        vm_id=vm.id,
+                        stack_id=stack.id,
+                        position=number,
+                        at=event.at,
+                        resource=event.resource,
+                        status=event.status,
+                        reason=event.reason,
+                        physical_id=event.physical_id or None,
+                    )
+                )
+
+
+def progress(vm: Vm) -> Progress:
+    """The resources of the VM's stack with their states, as the stored events tell."""
+    action = "DELETE" if vm.state in {State.DELETING, State.DELETED} else "CREATE"
+    latest: dict[str, HeatEvent] = {}
+    for event in _events(vm):
+        if event.resource != vm_stack_name(vm.id) and event.status.startswith(action):
+            latest[event.resource] = event
+    names = list(dict.fromkeys([*vm.spec.get("resources", ()), *latest]))
+    words = _words(vm)
+    steps = [_step(name, words.get(name, name), latest.get(name)) for name in names]
+    return Progress(sum(step.state == "done" for step in steps), len(steps), steps)
+
+
+def timeline(vm: Vm) -> list[Entry]:
+    """Transitions and Heat events together, newest first."""
+    words = _words(vm)
+    moves = db.session.scalars(select(Transition).where(Transition.vm_id == vm.id).order_by(Transition.id))
+    entries = [
+        Entry(
+            move.at,
+            move.by.name if move.by else "Portal",
+            move.new.value.capitalize(),
+            move.cause,
+            move.new is State.ERROR,
+        )
+        for move in moves
+    ]
+    entries += [
+        Entry(
+            event.at,
+            "Heat",
+            f"{words.get(event.resource, event.resource)} {event.status.replace('_', ' ').lower()}",
+            event.reason,
+            event.status.endswith("FAILED"),
+        )
+        for event in _events(vm)
+        if event.resource != vm_stack_name(vm.id)
+    ]
+    return sorted(entries, key=lambda entry: entry.at, reverse=True)
+
+
+def elapsed(vm: Vm) -> float:
+    """Seconds since the VM was asked for until it was there (or until now)."""
+    return ((vm.active_at or now()) - vm.requested_at).total_seconds()
+
+
+def vm_stack_name(vm_id: UUID) -> str:
+    """Heat reports the stack itself as a resource of this name."""
+    return f"vm-{vm_id}"
+
+
+def newest(vm: Vm) -> int:
+    """A number that grows with each stored event or transition; for the panel's ETag."""
+    moves = db.session.scalar(select(func.max(Transition.id)).where(Transition.vm_id == vm.id))
+    events = db.session.scalar(select(func.count(HeatEvent.id)).where(HeatEvent.vm_id == vm.id))
+    return (moves or 0) * 1000 + (events or 0)
+
+
+def _events(vm: Vm) -> Sequence[HeatEvent]:
+    return db.session.scalars(
+        select(HeatEvent).where(HeatEvent.vm_id == vm.id).order_by(HeatEvent.at, HeatEvent.position)
+    ).all()
+
+
+def _step(name: str, words: str, event: HeatEvent | None) -> Step:
+    if event is None:
+        return Step(name, words, "waiting", None)
+    phase = event.status.partition("_")[2]
+    state = {"COMPLETE": "done", "FAILED": "failed"}.get(phase, "working")
+    return Step(name, words, state, event.at, event.reason if state == "failed" else "")
+
+
+def _words(vm: Vm) -> dict[str, str]:
+    try:
+        return dict(shelf.get(vm.offering).resource_words)
+    except shelf.NoSuchTemplate:
+        return {name: name for name in hot.read(vm.template).resources}

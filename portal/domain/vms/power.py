@@ -1,0 +1,204 @@
+"""Power: start, stop and reboot, asked by people and done by workers; and the console's output."""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import update
+
+from portal.domain.people import access
+from portal.domain.people.access import Permission
+from portal.domain.people.models import User
+from portal.domain.store import audit, volatile, wake
+from portal.domain.store.db import db, now, transaction
+from portal.domain.store.errors import DomainError, Refused
+from portal.domain.tenants import clouds
+from portal.domain.vms import claims, explain
+from portal.domain.vms.models import State, Vm
+from portal.openstack.cloud import Cloud
+from portal.openstack.errors import Conflict, NotFound, OpenStackError
+from portal.openstack.nova import Server
+
+PATIENCE = timedelta(minutes=3)
+_PACE = timedelta(seconds=1)
+_CONSOLE_KEPT = 900.0
+_CONSOLE_PATIENCE = 30.0
+CONSOLE_LINES = 300
+
+
+class Action(StrEnum):
+    """What a person may do with a server's power."""
+
+    START = "start"
+    STOP = "stop"
+    REBOOT = "reboot"
+
+
+@dataclass(frozen=True)
+class Console:
+    """A server's console output as last fetched; `pending`: a fetch is on its way."""
+
+    text: str
+    fetched_at: datetime | None
+    pending: bool
+    trouble: str = ""
+
+
+# Server statuses of Nova in which an action makes sense, and the one it leads to.
+_FROM = {
+    Action.START: {"SHUTOFF"},
+    Action.STOP: {"ACTIVE"},
+    Action.REBOOT: {"ACTIVE"},
+}
+_TO = {Action.START: "ACTIVE", Action.STOP: "SHUTOFF", Action.REBOOT: "ACTIVE"}
+_DOES: dict[Action, Callable[[Cloud, str], None]] = {
+    Action.START: lambda cloud, server_id: cloud.nova.start(server_id),
+    Action.STOP: lambda cloud, server_id: cloud.nova.stop(server_id),
+    Action.REBOOT: lambda cloud, server_id: cloud.nova.reboot(server_id, hard=False),
+}
+
+
+def actions(vm: Vm, user: User) -> list[Action]:
+    """What the person may do with this VM's power now."""
+    if vm.state is not State.ACTIVE or vm.power_asked or not vm.server_id:
+        return []
+    if not access.allows(user, Permission.VM_POWER, vm.tenant_id):
+        return []
+    return [action for action in Action if vm.power in _FROM[action]]
+
+
+def ask(vm: Vm, action: Action, *, by: User) -> None:
+    """Has it done soon. Raises Forbidden, or Refused where the VM isn't in the state for it."""
+    access.require(by, Permission.VM_POWER, vm.tenant_id)
+    with transaction():
+        asked = db.session.execute(
+            update(Vm)
+            .where(
+                Vm.id == vm.id,
+                Vm.state == State.ACTIVE,
+                Vm.power_asked.is_(None),
+                Vm.power.in_(_FROM[action]),
+            )
+            .values(
+                power_asked=action.value,
+                power_asked_at=now(),
+                power_sent_at=None,
+                power_due_at=now(),
+                power_trouble=None,
+            )
+            .execution_options(synchronize_session=False)
+        )
+        if asked.rowcount:  # type: ignore[attr-defined]  # an UPDATE answers a CursorResult
+            audit.record(f"vm.{action.value}", by=by, tenant_id=vm.tenant_id, vm_id=vm.id)
+    db.session.refresh(vm)
+    if vm.power_asked != action.value:
+        raise Refused(f"{vm.name} can't be asked to {action.value} now.")
+    wake.power(vm.id)
+
+
+def step(vm_id: UUID) -> None:
+    """Does what was asked, once, and waits for the server to show it."""
+    moment = now()
+    with transaction():
+        taken = db.session.execute(
+            update(Vm)
+            .where(Vm.id == vm_id, Vm.power_due_at <= moment)
+            .values(power_due_at=moment + claims.LEASE)
+            .execution_options(synchronize_session=False)
+        )
+    if not taken.rowcount:  # type: ignore[attr-defined]  # an UPDATE answers a CursorResult
+        return
+    vm = db.session.get_one(Vm, vm_id, populate_existing=True)
+    with claims.told(vm):
+        try:
+            _advance(vm, Action(str(vm.power_asked)))
+        except NotFound:
+            _done(vm, trouble="The server is gone from OpenStack.")
+        except (OpenStackError, DomainError) as error:
+            _later(vm, explain.trouble(error))
+
+
+def _advance(vm: Vm, action: Action) -> None:
+    cloud = clouds.of(vm.tenant_id)
+    server = cloud.nova.server(str(vm.server_id))
+    if vm.power_sent_at is None and server.status in _FROM[action]:
+        _write(vm, power_sent_at=now())
+        try:
+            _DOES[action](cloud, server.id)
+        except Conflict as error:
+            _done(vm, trouble=f"OpenStack says: {error.message}", power=server.status)
+            return
+        _write(vm, power=server.status, power_due_at=now() + _PACE / 2)
+    elif _settled(server, action):
+        _done(vm, power=server.status)
+    elif vm.power_asked_at and now() - vm.power_asked_at > PATIENCE:
+        _done(vm, trouble=f"The server didn't {action.value} within 3 minutes.", power=server.status)
+    else:
+        _write(vm, power=server.status, power_due_at=now() + _PACE)
+
+
+def _settled(server: Server, action: Action) -> bool:
+    return server.status == _TO[action] and not server.task_state
+
+
+def _done(vm: Vm, *, trouble: str | None = None, **seen: Any) -> None:
+    _write(
+        vm,
+        power_asked=None,
+        power_due_at=None,
+        power_sent_at=None,
+        power_trouble=trouble,
+        look_at=now(),
+        **seen,
+    )
+
+
+def _later(vm: Vm, trouble: str) -> None:
+    if vm.power_asked_at and now() - vm.power_asked_at > PATIENCE:
+        _done(vm, trouble=f"It wasn't done: {trouble}")
+    else:
+        _write(vm, power_trouble=trouble, power_due_at=now() + 5 * _PACE)
+
+
+def _write(vm: Vm, **facts: Any) -> None:
+    with transaction():
+        db.session.execute(
+            update(Vm).where(Vm.id == vm.id).values(**facts).execution_options(synchronize_session=False)
+        )
+
+
+def ask_console(vm: Vm, *, by: User) -> None:
+    """Has the console output fetched. Raises Forbidden, or Refused where there is no server."""
+    access.require(by, Permission.VM_CONSOLE, vm.tenant_id)
+    if not vm.server_id or vm.state is not State.ACTIVE:
+        raise Refused(f"{vm.name} has no console now.")
+    with transaction():
+        audit.record("vm.console", by=by, tenant_id=vm.tenant_id, vm_id=vm.id)
+    volatile.keep(f"console-asked:{vm.id}", "1", seconds=_CONSOLE_PATIENCE)
+    wake.console(vm.id)
+
+
+def fetch_console(vm_id: UUID) -> None:
+    """Fetches the console output and keeps it for a quarter of an hour."""
+    vm = db.session.get_one(Vm, vm_id)
+    kept: dict[str, str] = {"at": now().isoformat()}
+    with claims.told(vm):
+        try:
+            cloud = clouds.of(vm.tenant_id)
+            kept["text"] = cloud.nova.console_output(str(vm.server_id), lines=CONSOLE_LINES)
+        except (OpenStackError, DomainError) as error:
+            kept["trouble"] = explain.trouble(error)
+    volatile.keep(f"console:{vm_id}", json.dumps(kept), seconds=_CONSOLE_KEPT)
+    volatile.forget(f"console-asked:{vm_id}")
+
+
+def console(vm: Vm) -> Console:
+    """The console output as last fetched, if it still is kept."""
+    pending = volatile.recall(f"console-asked:{vm.id}") is not None
+    kept = json.loads(volatile.recall(f"console:{vm.id}") or "{}")
+    fetched_at = datetime.fromisoformat(kept["at"]).astimezone(UTC) if kept else None
+    return Console(kept.get("text", ""), fetched_at, pending, kept.get("trouble", ""))

@@ -1,0 +1,111 @@
+"""Quotas: what a tenant may have, what it has, and the reservation of the difference."""
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from sqlalchemy import and_, func, not_, select
+
+from portal.domain.store.db import db, only_writable
+from portal.domain.store.errors import Refused
+from portal.domain.tenants.models import Tenant
+from portal.domain.vms.models import State, Vm
+
+
+@dataclass(frozen=True)
+class Amount:
+    """So much of each limited thing; RAM in MiB."""
+
+    vms: int = 0
+    vcpus: int = 0
+    ram_mib: int = 0
+    gpus: int = 0
+    floating_ips: int = 0
+
+
+@dataclass(frozen=True)
+class Line:
+    """One limited thing of a tenant: used, limit, and what a launch would add."""
+
+    name: str
+    words: str
+    used: int
+    limit: int
+    asked: int = 0
+
+    @property
+    def left(self) -> int:
+        return max(0, self.limit - self.used)
+
+    @property
+    def fits(self) -> bool:
+        return self.asked == 0 or self.used + self.asked <= self.limit
+
+
+WORDS = {
+    "vms": "VMs",
+    "vcpus": "vCPU",
+    "ram_mib": "MiB of memory",
+    "gpus": "GPUs",
+    "floating_ips": "floating IPs",
+}
+
+# What counts: every VM but a deleted one, or a failed one that never got a stack.
+COUNTS = and_(
+    Vm.state != State.DELETED,
+    not_(
+        and_(
+            Vm.state == State.ERROR,
+            Vm.stack_id.is_(None),
+            Vm.failed_stack_id.is_(None),
+            Vm.create_sent_at.is_(None),
+        )
+    ),
+)
+
+
+def usage(tenant_id: UUID, *, but: UUID | None = None) -> Amount:
+    """What the tenant's VMs hold now; `but` leaves one VM out."""
+    others = [Vm.id != but] if but else []
+    row = db.session.execute(
+        select(
+            func.count(Vm.id),
+            func.coalesce(func.sum(Vm.vcpus), 0),
+            func.coalesce(func.sum(Vm.ram_mib), 0),
+            func.coalesce(func.sum(Vm.gpus), 0),
+            func.coalesce(func.sum(Vm.floating_ips), 0),
+        ).where(Vm.tenant_id == tenant_id, COUNTS, *others)
+    ).one()
+    return Amount(*(int(value) for value in row))
+
+
+def lines(tenant: Tenant, asked: Amount | None = None, *, but: UUID | None = None) -> list[Line]:
+    """The tenant's limits beside what is used, and what would be added."""
+    used, asked = usage(tenant.id, but=but), asked or Amount()
+    return [
+        Line(name, words, getattr(used, name), getattr(tenant, f"quota_{name}"), getattr(asked, name))
+        for name, words in WORDS.items()
+    ]
+
+
+def reserve(tenant_id: UUID, asked: Amount, *, but: UUID | None = None) -> None:
+    """Holds the amount for the VM that the caller's transaction inserts or brings back.
+
+    Takes the tenant's row lock (SQLite: the whole write lock), so concurrent launches queue here.
+    Raises Refused with which limit, by how much.
+    """
+    only_writable()
+    tenant = db.session.scalars(
+        select(Tenant)
+        .where(Tenant.id == tenant_id)
+        .with_for_update()
+        .execution_options(populate_existing=True)
+    ).one()
+    short = [line for line in lines(tenant, asked, but=but) if not line.fits]
+    if short:
+        raise Refused(explain(short), field="quota")
+
+
+def explain(short: list[Line]) -> str:
+    """Which limits a launch would exceed, in words."""
+    parts = [f"{line.asked} {line.words} wanted, {line.left} of {line.limit} left" for line in short]
+    return f"This doesn't fit your tenant's quota: {'; '.join(parts)}."

@@ -1,0 +1,132 @@
+"""VMs: finding them, and asking for what people may ask of them."""
+
+import re
+from dataclasses import dataclass
+from math import ceil
+from uuid import UUID
+
+from sqlalchemy import func, or_, select
+
+from portal.domain.people import access
+from portal.domain.people.access import Permission
+from portal.domain.people.models import User
+from portal.domain.store import wake
+from portal.domain.store.db import db, now, transaction
+from portal.domain.store.errors import NotFound, Refused
+from portal.domain.vms import lifecycle, quotas
+from portal.domain.vms.lifecycle import Event
+from portal.domain.vms.models import State, Vm
+
+__all__ = ["Event", "Page", "State", "actions", "ask", "counts", "get", "search"]
+
+PER_PAGE = 50
+_NEEDS = {Event.DELETE: Permission.VM_DELETE, Event.RETRY: Permission.VM_LAUNCH}
+
+
+@dataclass(frozen=True)
+class Page:
+    """One page of a list."""
+
+    items: list[Vm]
+    total: int
+    page: int
+    pages: int
+
+
+def get(vm_id: UUID, *, for_: User) -> Vm:
+    """The VM. Raises NotFound also for a stranger."""
+    vm = db.session.get(Vm, vm_id)
+    if vm is None or not access.allows(for_, Permission.VM_VIEW, vm.tenant_id):
+        raise NotFound("There is no such VM, or it belongs to somebody else.")
+    return vm
+
+
+def search(
+    user: User, *, tenant_id: UUID | None = None, text: str = "", state: State | None = None, page: int = 1
+) -> Page:
+    """The VMs the person may see, newest first; without a state those that are deleted are left out."""
+    conditions = [Vm.state == state] if state else [Vm.state != State.DELETED]
+    if tenant_id is not None:
+        conditions.append(Vm.tenant_id == tenant_id)
+    if not access.everywhere(user, Permission.VM_VIEW):
+        conditions.append(Vm.tenant_id.in_(user.tenant_ids))
+    if wanted := text.strip():
+        like = "%" + re.sub(r"([%_\\])", r"\\\1", wanted) + "%"
+        conditions.append(
+            or_(
+                Vm.name.ilike(like, escape="\\"),
+                Vm.private_ip.ilike(like, escape="\\"),
+                Vm.public_ip.ilike(like, escape="\\"),
+            )
+        )
+    total = db.session.scalar(select(func.count(Vm.id)).where(*conditions)) or 0
+    pages = max(1, ceil(total / PER_PAGE))
+    page = min(max(1, page), pages)
+    items = db.session.scalars(
+        select(Vm)
+        .where(*conditions)
+        .order_by(Vm.requested_at.desc(), Vm.id)
+        .limit(PER_PAGE)
+        .offset((page - 1) * PER_PAGE)
+    )
+    return Page(list(items), total, page, pages)
+
+
+def counts(user: User, tenant_id: UUID) -> dict[State, int]:
+    """How many VMs the tenant has in each state, without the deleted ones."""
+    if not access.allows(user, Permission.VM_VIEW, tenant_id):
+        return {}
+    rows = db.session.execute(
+        select(Vm.state, func.count(Vm.id))
+        .where(Vm.tenant_id == tenant_id, Vm.state != State.DELETED)
+        .group_by(Vm.state)
+    )
+    return {row[0]: row[1] for row in rows}
+
+
+def ask(vm: Vm, event: Event, *, by: User) -> None:
+    """Asks for deletion or another try. Raises Forbidden, or Refused where the VM's state doesn't allow it.
+
+    Asking twice is the same as asking once.
+    """
+    access.require(by, _NEEDS[event], vm.tenant_id)
+    if event is Event.DELETE and vm.state in {State.DELETING, State.DELETED}:
+        return
+    with transaction():
+        db.session.refresh(vm)
+        if event is Event.RETRY:
+            quotas.reserve(
+                vm.tenant_id,
+                quotas.Amount(1, vm.vcpus, vm.ram_mib, vm.gpus, vm.floating_ips),
+                but=vm.id,
+            )
+        fired = lifecycle.fire(vm, event, cause=_cause(event), by=by, changes=_changes(vm, event))
+    if not fired:
+        raise Refused(f"{vm.name} is {vm.state.value} now, so this can't be done.")
+    wake.vm(vm.id)
+
+
+def actions(vm: Vm, user: User) -> list[Event]:
+    """What this person may ask of the VM now."""
+    return [
+        event
+        for event in lifecycle.actions(vm)
+        if event in _NEEDS and access.allows(user, _NEEDS[event], vm.tenant_id)
+    ]
+
+
+def _cause(event: Event) -> str:
+    return {Event.DELETE: "Deletion was asked for.", Event.RETRY: "Another try was asked for."}[event]
+
+
+def _changes(vm: Vm, event: Event) -> dict[str, object]:
+    if event is Event.DELETE:
+        return {"failure": None, "delete_sent_at": None, "power_asked": None, "power_due_at": None}
+    return {
+        "failed_stack_id": vm.stack_id or vm.failed_stack_id,
+        "stack_id": None,
+        "stack_status": None,
+        "create_sent_at": None,
+        "failure": None,
+        "requested_at": now(),
+    }
