@@ -1,0 +1,48 @@
+"""The pages: hangs everything that speaks HTTP to people onto the app."""
+
+from flask import Flask
+from flask_login import LoginManager
+from flask_wtf.csrf import CSRFProtect
+from htmx_flask import Htmx
+from werkzeug.middleware.proxy_fix import ProxyFix
+
+from portal.config import Settings
+from portal.domain.people import accounts
+from portal.web import assets, envelope, errors, filters, frame, guards, limits
+
+
+def hang_up(app: Flask) -> None:
+    """Cookies, guards, errors and blueprints. The order of the installs is the order of the checks."""
+    settings: Settings = app.config["PORTAL"]
+    app.config.update(
+        SESSION_COOKIE_NAME="portal" if settings.insecure_http else "__Host-portal",
+        PERMANENT_SESSION_LIFETIME=43200,
+        WTF_CSRF_TIME_LIMIT=None,
+    )
+    envelope.install(app, https=not settings.insecure_http)
+    Htmx(app)
+    _remember_people(app)
+    guards.install(app)
+    CSRFProtect(app)
+    limits.install(app, settings)
+    filters.install(app)
+    frame.install(app)
+    errors.install(app)
+    assets.install(app)
+    _register(app)
+    if settings.trusted_proxies:
+        hops = settings.trusted_proxies
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]
+
+
+def _remember_people(app: Flask) -> None:
+    manager = LoginManager(app)
+    manager.session_protection = None  # a session is ended by its epoch; addresses change on a phone
+    manager.user_loader(accounts.load)
+
+
+def _register(app: Flask) -> None:
+    from portal.web import auth, catalog, health, home, keys, launch, vms  # noqa: PLC0415 - views import guards
+
+    for module in (auth, home, catalog, keys, vms, launch, health):
+        app.register_blueprint(module.blueprint)

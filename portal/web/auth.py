@@ -1,0 +1,65 @@
+"""Signing in and out."""
+
+from flask import Blueprint, redirect, render_template, request, session, url_for
+from flask.typing import ResponseReturnValue
+from flask_login import current_user, login_user, logout_user
+from flask_wtf import FlaskForm
+from wtforms import EmailField, PasswordField
+from wtforms.validators import InputRequired, Length
+
+from portal.domain.people import accounts
+from portal.web import limits, paths
+from portal.web.forms import accepted
+from portal.web.guards import public
+
+blueprint = Blueprint("auth", __name__)
+
+
+class SignIn(FlaskForm):
+    """The e-mail address and the password."""
+
+    email = EmailField("E-mail address", [InputRequired("Your e-mail address is missing."), Length(max=255)])
+    password = PasswordField("Password", [InputRequired("Your password is missing."), Length(max=1000)])
+
+
+@blueprint.get("/sign-in")
+@public
+def sign_in() -> ResponseReturnValue:
+    """The form; whoever is in already goes on."""
+    if current_user.is_authenticated:
+        return redirect(_next())
+    return render_template("auth/sign_in.html", form=SignIn(), next=_next())
+
+
+@blueprint.post("/sign-in")
+@public
+@limits.limiter.limit("10 per 15 minutes", key_func=limits.account_and_address, deduct_when=limits.was_wrong)
+@limits.limiter.limit("60 per 15 minutes", deduct_when=limits.was_wrong)
+def open_session() -> ResponseReturnValue:
+    """In, and on to where the person wanted to go."""
+    form = SignIn()
+    user = form.validate() and accepted(form, accounts.sign_in, form.email.data or "", form.password.data or "")
+    if not user:
+        return render_template("auth/sign_in.html", form=form, next=_next()), limits.WRONG
+    session.clear()
+    session.permanent = True
+    login_user(user)
+    return redirect(_next())
+
+
+@blueprint.post("/sign-out")
+@public
+def sign_out() -> ResponseReturnValue:
+    """Out; nothing of the session stays in the browser."""
+    if current_user.is_authenticated:
+        accounts.sign_out(current_user)
+    logout_user()
+    session.clear()
+    response = redirect(url_for(".sign_in"))
+    response.headers["Clear-Site-Data"] = '"cache"'
+    return response
+
+
+def _next() -> str:
+    """Where to go after signing in: a path of ours, or home."""
+    return paths.ours(request.values.get("next", ""), url_for("home.show"))

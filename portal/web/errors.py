@@ -1,0 +1,161 @@
+"""Errors: one table from what went wrong to a status and a page, or a notice where htmx asked."""
+
+import logging
+from dataclasses import dataclass, replace
+from urllib.parse import urlsplit
+
+from flask import Flask, Response, flash, make_response, redirect, render_template, url_for
+from flask.typing import ResponseReturnValue
+from flask_limiter import RateLimitExceeded
+from flask_wtf.csrf import CSRFError
+from htmx_flask import request
+from werkzeug.exceptions import HTTPException
+
+from portal import log
+from portal.domain.store import errors as domain
+from portal.openstack import errors as openstack
+from portal.web.guards import SignInNeeded
+from portal.web.paths import path_of
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Trouble:
+    """What a person is told: what happened, and what they can do."""
+
+    status: int
+    title: str
+    text: str
+    picture: str = "circle-alert"
+    lone: bool = False
+
+
+_BUSY_CLOUD = "The cloud does not answer just now. Nothing you entered is lost; try again in a minute."
+_ASK_ADMIN = "An administrator has to look at this tenant's credential. Nothing you entered is lost."
+
+TABLE: dict[type[BaseException], Trouble] = {
+    domain.NotFound: Trouble(404, "There is nothing here", "", "search"),
+    domain.Forbidden: Trouble(403, "This isn't for your role", "", "lock"),
+    domain.Refused: Trouble(409, "That can't be done now", ""),
+    domain.DomainError: Trouble(409, "That can't be done", ""),
+    openstack.NotFound: Trouble(404, "The cloud has no such thing any more", "Go back and look again."),
+    openstack.Conflict: Trouble(409, "The cloud is busy with this already", "Look again in a minute."),
+    openstack.OverQuota: Trouble(409, "The cloud's own quota is full", "Free something, or ask for more."),
+    openstack.BadCredential: Trouble(503, "The cloud refuses the portal", _ASK_ADMIN, "unplug"),
+    openstack.NotAllowed: Trouble(503, "The cloud refuses the portal", _ASK_ADMIN, "unplug"),
+    openstack.Unavailable: Trouble(503, "The cloud does not answer", _BUSY_CLOUD, "cloud-off"),
+    openstack.OpenStackError: Trouble(503, "The cloud said no", _BUSY_CLOUD, "cloud-off"),
+    ConnectionError: Trouble(
+        503,
+        "A part of the portal is away",
+        "It comes back by itself. Nothing you launched or deleted is lost; try again in a minute.",
+        "unplug",
+        lone=True,
+    ),
+}
+BY_STATUS: dict[int, Trouble] = {
+    400: Trouble(400, "That request can't be read", "Go back, check what you entered and send it again."),
+    403: Trouble(403, "This isn't for your role", "Ask an administrator if you need it.", "lock"),
+    404: Trouble(404, "There is nothing here", "It may be gone, or the address has a slip in it.", "search"),
+    405: Trouble(404, "There is nothing here", "This address takes no such request.", "search"),
+    413: Trouble(413, "That is too much at once", "Send less: user data may have 48 KiB."),
+    429: Trouble(429, "Too many tries", "Wait a little and try again.", "clock"),
+    503: Trouble(503, "The portal is away for a moment", "Try again in a minute.", "unplug", lone=True),
+}
+UNEXPECTED = Trouble(
+    500,
+    "Something broke on our side",
+    "It is in our log. What you launched or deleted goes on regardless; the rest you can try again.",
+    "unplug",
+    lone=True,
+)
+
+
+def install(app: Flask) -> None:
+    """Answers every error from the table."""
+    app.register_error_handler(SignInNeeded, _sign_in_needed)
+    app.register_error_handler(CSRFError, _page_was_open_too_long)
+    app.register_error_handler(RateLimitExceeded, _too_many)
+    app.register_error_handler(HTTPException, _http)
+    for kind in TABLE:
+        app.register_error_handler(kind, _from_table)
+    app.register_error_handler(Exception, _unexpected)
+
+
+def _from_table(error: BaseException) -> ResponseReturnValue:
+    trouble = next(TABLE[kind] for kind in type(error).__mro__ if kind in TABLE)
+    if isinstance(error, domain.DomainError):
+        trouble = replace(trouble, text=error.message)
+    if trouble.status >= 500:
+        logger.warning("%s: %s", type(error).__name__, error)
+    return answer(trouble)
+
+
+def _http(error: HTTPException) -> ResponseReturnValue:
+    status = error.code or 500
+    if status < 400:
+        return error.get_response()
+    return answer(BY_STATUS.get(status, replace(UNEXPECTED, status=status) if status >= 500 else BY_STATUS[400]))
+
+
+def _too_many(error: RateLimitExceeded) -> ResponseReturnValue:
+    seconds = error.limit.limit.get_expiry()
+    minutes = max(1, round(seconds / 60))
+    text = f"Wait {minutes} minutes and try again." if minutes > 1 else "Wait a minute and try again."
+    response = answer(replace(BY_STATUS[429], text=text))
+    response.headers["Retry-After"] = str(seconds)
+    return response
+
+
+def _unexpected(error: Exception) -> ResponseReturnValue:
+    logger.error("unexpected: %s %s", request.method, request.path, exc_info=error)
+    return answer(UNEXPECTED)
+
+
+def answer(trouble: Trouble) -> Response:
+    """The error's page, or where htmx asked a notice that leaves the page as it is."""
+    facts = {"trouble": trouble, "request_id": log.current("request_id"), "lone": trouble.lone}
+    if request.htmx:
+        response = make_response(render_template("errors/_notice.html", **facts), trouble.status)
+        response.headers["HX-Retarget"] = "#notices"
+        response.headers["HX-Reswap"] = "innerHTML show:none"
+        return response
+    return make_response(render_template("errors/page.html", **facts), trouble.status)
+
+
+def _sign_in_needed(_error: SignInNeeded) -> ResponseReturnValue:
+    """To the sign-in page and back; a page that htmx was refreshing goes there as a whole."""
+    if request.htmx:
+        here = path_of(request.headers.get("HX-Current-URL", ""))
+        return Response(status=401, headers={"HX-Redirect": url_for("auth.sign_in", next=here)})
+    if request.method == "POST":
+        return _keep(401, "You were signed out meanwhile")
+    flash("Sign in to go on.", "calm")
+    return redirect(url_for("auth.sign_in", next=path_of(request.full_path)))
+
+
+def _page_was_open_too_long(error: CSRFError) -> ResponseReturnValue:
+    logger.info("a form without a good token: %s", error.description)
+    if request.htmx:
+        return answer(Trouble(400, "This page is out of date", "Reload it and send it again."))
+    return _keep(400, "This page is out of date")
+
+
+def _keep(status: int, title: str) -> ResponseReturnValue:
+    """A page that holds what was sent and sends it again; only for what our own pages sent."""
+    ours = request.headers.get("Sec-Fetch-Site") == "same-origin" or _same_host(request.referrer or "")
+    fields = [
+        (name, value)
+        for name, value in request.form.items(multi=True)
+        if name not in ("csrf_token", "password")
+    ]
+    page = render_template(
+        "errors/resend.html", title=title, fields=fields if ours else [], again=ours and request.path, lone=True
+    )
+    return make_response(page, status)
+
+
+def _same_host(address: str) -> bool:
+    return urlsplit(address).netloc == request.host
+

@@ -1,0 +1,66 @@
+"""Words of templates: how long ago, how much, how many, and a moment in the reader's own time."""
+
+from datetime import UTC, datetime
+
+from flask import Flask
+from markupsafe import Markup
+
+STEPS = ((60, 1, "s"), (3600, 60, "min"), (172800, 3600, "h"))
+
+
+def install(app: Flask) -> None:
+    """Gives templates the filters of this file."""
+    app.jinja_env.filters.update(ago=ago, moment=moment, mib=mib, gib=gib, size=size, plural=plural)
+    app.jinja_env.trim_blocks = True
+    app.jinja_env.lstrip_blocks = True
+
+
+def ago(when: datetime | None, never: str = "never") -> str | Markup:
+    """A <time> that says “6 s ago”; the page's script keeps it true."""
+    if when is None:
+        return never
+    return _time(when, ago_words((datetime.now(UTC) - when).total_seconds()), "data-ago")
+
+
+def ago_words(seconds: float) -> str:
+    """“just now”, “6 s ago”, “4 min ago”, “7 h ago”, “3 days ago”."""
+    if seconds < 1:
+        return "just now"
+    for below, unit, word in STEPS:
+        if seconds < below:
+            return f"{int(seconds // unit)} {word} ago"
+    return f"{int(seconds // 86400)} days ago"
+
+
+def moment(when: datetime | None, never: str = "never") -> str | Markup:
+    """A <time> in UTC, which the page's script rewrites in the reader's own zone."""
+    if when is None:
+        return never
+    return _time(when, f"{when.astimezone(UTC):%Y-%m-%d %H:%M} UTC", "data-local")
+
+
+def _time(when: datetime, words: str, kind: str) -> Markup:
+    stamp = when.astimezone(UTC).isoformat(timespec="seconds")
+    return Markup('<time datetime="{}" title="{:%Y-%m-%d %H:%M:%S} UTC" {}>{}</time>').format(
+        stamp, when.astimezone(UTC), Markup(kind), words
+    )
+
+
+def mib(amount: int) -> str:
+    """MiB as people say it: “512 MiB”, “8 GiB”, “1.5 GiB”."""
+    return f"{amount} MiB" if amount < 1024 else gib(amount / 1024)
+
+
+def gib(amount: float) -> str:
+    """“20 GiB”, “1.5 GiB”."""
+    return f"{amount:.1f}".removesuffix(".0") + " GiB"
+
+
+def size(amount: int) -> str:
+    """Bytes as people say it: “612 MiB”, “2.2 GiB”."""
+    return mib(round(amount / 1024**2)) if amount >= 1024**2 else f"{round(amount / 1024)} KiB"
+
+
+def plural(count: int, one: str, many: str | None = None) -> str:
+    """“1 VM”, “3 VMs”."""
+    return f"{count} {one if count == 1 else many or one + 's'}"

@@ -1,0 +1,25 @@
+"""Forms: what several views do with them."""
+
+from collections.abc import Callable
+from typing import ParamSpec, TypeVar
+
+from flask_wtf import FlaskForm
+
+from portal.domain.store.errors import Refused
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+def accepted(form: FlaskForm, command: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T | None:
+    """What the command of the domain answers; None when it refused, its words then stand at the field.
+
+    A refusal that names no field of the form is raised.
+    """
+    try:
+        return command(*args, **kwargs)
+    except Refused as refusal:
+        if refusal.field not in form:
+            raise
+        form[refusal.field].errors = [*form[refusal.field].errors, refusal.message]
+        return None

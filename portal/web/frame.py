@@ -1,0 +1,92 @@
+"""The frame: what base.html shows around every page, and the tenant a person works in."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cached_property
+from typing import Any
+from uuid import UUID
+
+from flask import Flask, g, request, session, url_for
+from flask_login import current_user
+
+from portal.domain.people import access
+from portal.domain.people.access import Permission
+from portal.domain.tenants import tenants
+from portal.domain.tenants.tenants import Tenant
+
+THEMES = ("", "light", "dark")
+THEME_COOKIE = "theme"
+
+
+@dataclass(frozen=True)
+class Place:
+    """One entry of the navigation."""
+
+    words: str
+    endpoint: str
+    icon: str
+    permission: Permission
+
+    @property
+    def url(self) -> str:
+        return url_for(self.endpoint)
+
+    @property
+    def current(self) -> bool:
+        """Whether the page belongs there: it is of the same blueprint."""
+        return request.endpoint is not None and request.blueprint == self.endpoint.split(".")[0]
+
+
+NAVIGATION = (
+    Place("Home", "home.show", "house", Permission.HOME_VIEW),
+    Place("VMs", "vms.index", "server", Permission.VM_VIEW),
+    Place("Catalogue", "catalog.templates", "layout-grid", Permission.CATALOG_VIEW),
+    Place("SSH keys", "keys.index", "key-round", Permission.KEY_MANAGE),
+)
+
+
+class Frame:
+    """What the frame shows, looked up when base.html asks; a panel, which has no frame, costs nothing."""
+
+    @property
+    def person(self) -> Any:
+        """Who is signed in, or None."""
+        return current_user if current_user.is_authenticated else None
+
+    @cached_property
+    def tenants(self) -> list[Tenant]:
+        """The tenants to switch between."""
+        return tenants.visible(current_user)
+
+    @property
+    def tenant(self) -> Tenant | None:
+        return here()
+
+    @property
+    def theme(self) -> str:
+        """"light" or "dark" where the person chose one; empty: as the system has it."""
+        chosen = request.cookies.get(THEME_COOKIE, "")
+        return chosen if chosen in THEMES else ""
+
+    @property
+    def now(self) -> datetime:
+        return datetime.now(UTC)
+
+    @property
+    def nav(self) -> list[Place]:
+        """The places this person's role may go to."""
+        return [place for place in NAVIGATION if access.allows(current_user, place.permission)]
+
+
+def here() -> Tenant | None:
+    """The tenant the person works in: the one they switched to, else their first, else none."""
+    if "here" not in g:
+        wanted = session.get("tenant")
+        g.here = tenants.current(current_user, UUID(wanted) if wanted else None)
+    found: Tenant | None = g.here
+    return found
+
+
+def install(app: Flask) -> None:
+    """Gives templates `frame`."""
+    app.context_processor(lambda: {"frame": Frame()})

@@ -1,0 +1,55 @@
+"""Home: what a person has, and the next step; which tenant they work in, and their colours."""
+
+from uuid import UUID
+
+from flask import Blueprint, Response, flash, redirect, render_template, request, session, url_for
+from flask.typing import ResponseReturnValue
+from flask_login import current_user
+
+from portal.domain.catalog import keys
+from portal.domain.people.access import Permission
+from portal.domain.tenants import tenants
+from portal.domain.vms import drafts, quotas, vms
+from portal.web import paths
+from portal.web.frame import THEME_COOKIE, THEMES, here
+from portal.web.guards import needs, public
+
+blueprint = Blueprint("home", __name__)
+YEAR = 31_536_000
+
+
+@blueprint.get("/")
+@needs(Permission.HOME_VIEW)
+def show() -> ResponseReturnValue:
+    """The newest VMs, launches left half-way, the quota, and what to do first."""
+    tenant = here()
+    return render_template(
+        "home/page.html",
+        tenant=tenant,
+        newest=vms.search(current_user, tenant_id=tenant.id if tenant else None),
+        drafts=drafts.open_of(current_user),
+        limits=quotas.lines(tenant) if tenant else [],
+        keys=keys.of(current_user),
+    )
+
+
+@blueprint.post("/tenant")
+@needs(Permission.TENANT_SWITCH)
+def switch_tenant() -> ResponseReturnValue:
+    """Works in another tenant from here on."""
+    tenant = tenants.get(UUID(request.form.get("tenant", "")), for_=current_user)
+    session["tenant"] = str(tenant.id)
+    flash(f"You work in {tenant.name} now.", "good")
+    return redirect(url_for(".show"))
+
+
+@blueprint.post("/theme")
+@public
+def choose_theme() -> ResponseReturnValue:
+    """Light, dark, or as the system has it."""
+    wanted = request.form.get("theme", "")
+    response: Response = redirect(paths.ours(paths.path_of(request.referrer or ""), url_for(".show")))  # type: ignore[assignment]
+    response.set_cookie(
+        THEME_COOKIE, wanted if wanted in THEMES else "", max_age=YEAR, samesite="Lax", httponly=True
+    )
+    return response
