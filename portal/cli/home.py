@@ -30,11 +30,10 @@ class Home:
     cloud: str
 
     @classmethod
-    def of(cls, cloud: str) -> "Home":
-        """The home for that cloud, with its secrets made where they are missing."""
-        path = ROOT / "var" / cloud
-        path.mkdir(parents=True, exist_ok=True)
-        path.parent.chmod(0o700)
+    def of(cls, cloud: str, data: Path) -> "Home":
+        """The home for that cloud inside the folder, with its secrets made where they are missing."""
+        path = data.resolve() / cloud
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
         home = cls(path, cloud)
         home.secret("secret_key", lambda: secrets.token_urlsafe(48))
         home.secret("master_keys", lambda: "1:" + base64.b64encode(secrets.token_bytes(32)).decode())
@@ -116,4 +115,4 @@ def is_free(port: int) -> bool:
 
 def shown(path: Path) -> Path:
     """The path as one would type it in the project's folder."""
-    return path.relative_to(ROOT)
+    return path.relative_to(ROOT) if path.is_relative_to(ROOT) else path

@@ -26,7 +26,10 @@ def die_with_parent(sign: signal.Signals, parent: int) -> None:
 
 
 def spawn(
-    command: Sequence[str], environment: Mapping[str, str], output: IO[bytes] | int
+    command: Sequence[str],
+    environment: Mapping[str, str],
+    output: IO[bytes],
+    errors: IO[bytes] | int = subprocess.STDOUT,
 ) -> subprocess.Popen[bytes]:
     """Starts a process in a session of its own, so that a Ctrl-C reaches only us and we end it in order."""
     parent = os.getpid()
@@ -35,7 +38,7 @@ def spawn(
         env=dict(environment),
         stdin=subprocess.DEVNULL,
         stdout=output,
-        stderr=subprocess.STDOUT,
+        stderr=errors,
         start_new_session=True,
         preexec_fn=lambda: die_with_parent(signal.SIGTERM, parent),  # noqa: PLW1509 - we have no threads
     )

@@ -9,6 +9,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.error
 import urllib.request
@@ -23,7 +24,6 @@ from portal.cli.home import ROOT, CantRun, Home, is_free, shown
 from portal.cli.processes import Program, spawn, stop
 
 PYTHON = sys.executable
-CLOUDS = click.Choice(["sandbox", "lab"])
 STEP_PATIENCE = 120.0
 READY_PATIENCE = 60.0
 
@@ -143,8 +143,17 @@ class Portal:
         """Runs a command to its end and answers what it printed."""
         log = self.home.path / "log" / "setup.log"
         log.parent.mkdir(exist_ok=True)
-        with log.open("wb") as output:
-            process = spawn(command, self.environment() | {"PYTHONUNBUFFERED": "1"}, output)
+        with tempfile.TemporaryFile() as printed, log.open("wb") as errors:
+            process = spawn(command, self.environment(), printed, errors)
+            self.follow(process)
+            printed.seek(0)
+            text = printed.read().decode(errors="replace")
+        if process.returncode:
+            raise CantRun(f"It failed while {doing}. What it said:\n{text}{tail(log)}")
+        return text
+
+    def follow(self, process: "subprocess.Popen[bytes]") -> None:
+        """Until the process ends; ends it when the patience does, or when we stop."""
         try:
             deadline = time.monotonic() + STEP_PATIENCE
             while process.poll() is None and time.monotonic() < deadline:
@@ -153,9 +162,6 @@ class Portal:
             if process.poll() is None:
                 process.kill()
                 process.wait()
-        if process.returncode:
-            raise CantRun(f"It failed while {doing}. What it said:\n{tail(log)}")
-        return log.read_text()
 
     def pause(self) -> None:
         """A moment, unless somebody asked us to stop."""
@@ -174,6 +180,15 @@ def say(text: str) -> None:
     print(text, flush=True)
 
 
+CLOUD = click.option("--cloud", type=click.Choice(["sandbox", "lab"]), default="sandbox", show_default=True)
+DATA = click.option(
+    "--data",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=ROOT / "var",
+    help="Where its data is kept.",
+)
+
+
 @click.group()
 def main() -> None:
     """The portal on one machine."""
@@ -181,11 +196,12 @@ def main() -> None:
 
 @main.command()
 @click.option("--port", type=click.IntRange(1, 65535), default=8080, show_default=True)
-@click.option("--cloud", type=CLOUDS, default="sandbox", show_default=True)
-def up(port: int, cloud: str) -> None:
+@CLOUD
+@DATA
+def up(port: int, cloud: str, data: Path) -> None:
     """Runs all of it until Ctrl-C."""
+    home = Home.of(cloud, data)
     os.chdir(ROOT)
-    home = Home.of(cloud)
     with home.held():
         if not is_free(port):
             raise CantRun(
@@ -195,12 +211,14 @@ def up(port: int, cloud: str) -> None:
 
 
 @main.command(context_settings={"ignore_unknown_options": True})
-@click.option("--cloud", type=CLOUDS, default="sandbox", show_default=True)
+@CLOUD
+@DATA
 @click.argument("command", nargs=-1, required=True)
-def do(cloud: str, command: tuple[str, ...]) -> None:
+def do(cloud: str, data: Path, command: tuple[str, ...]) -> None:
     """Runs a command with the settings that `up` gives the portal."""
+    environment = Home.of(cloud, data).environment()
     os.chdir(ROOT)
-    sys.exit(subprocess.call(command, env=Home.of(cloud).environment()))  # noqa: S603 - the person's own command
+    sys.exit(subprocess.call(command, env=environment))  # noqa: S603 - the person's own command
 
 
 if __name__ == "__main__":
