@@ -38,7 +38,8 @@ def sign_in() -> ResponseReturnValue:
 def open_session() -> ResponseReturnValue:
     """In, and on to where the person wanted to go."""
     form = SignIn()
-    user = form.validate() and accepted(form, accounts.sign_in, form.email.data or "", form.password.data or "")
+    typed = form.email.data or "", form.password.data or ""
+    user = form.validate() and accepted(form, accounts.sign_in, *typed)
     if not user:
         return render_template("auth/sign_in.html", form=form, next=_next()), limits.WRONG
     session.clear()

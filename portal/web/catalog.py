@@ -9,6 +9,7 @@ from flask_login import current_user
 from htmx_flask import request
 
 from portal.domain.catalog import catalog
+from portal.domain.people import access
 from portal.domain.people.access import Permission
 from portal.domain.tenants import tenants
 from portal.domain.tenants.tenants import Tenant
@@ -79,6 +80,8 @@ def _show(kind: str, **facts: Any) -> ResponseReturnValue:
         "kind": kind,
         "tenant": tenant,
         "every": 1 if tenant and _is_awaited(tenant, asked) else None,
+        "can_refresh": tenant and access.allows(current_user, Permission.CATALOG_REFRESH, tenant.id),
+        "can_launch": tenant and access.allows(current_user, Permission.VM_LAUNCH, tenant.id),
         "again": paths.path_of(request.full_path),
     }
     if request.htmx:

@@ -37,12 +37,12 @@ HEADERS = {
 _GOOD_ID = re.compile(r"req-[0-9a-f-]{36}|[\w.-]{8,64}")
 _QUIET = frozenset({"health.alive", "health.ready"})
 
-Wsgi = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
+Wsgi = Callable[[dict[str, Any], Any], Iterable[bytes]]
 
 
 def install(app: Flask, *, https: bool) -> None:
     """Wraps the app; `https` tells browsers to come back by https only."""
-    app.wsgi_app = _with_request_id(app.wsgi_app)  # type: ignore[method-assign]  # as Flask documents it
+    app.wsgi_app = _with_request_id(app.wsgi_app)  # type: ignore[assignment, method-assign]  # as Flask documents it
     headers = HEADERS | ({"Strict-Transport-Security": "max-age=31536000"} if https else {})
 
     @app.before_request

@@ -34,7 +34,7 @@ class Trouble:
 _BUSY_CLOUD = "The cloud does not answer just now. Nothing you entered is lost; try again in a minute."
 _ASK_ADMIN = "An administrator has to look at this tenant's credential. Nothing you entered is lost."
 
-TABLE: dict[type[BaseException], Trouble] = {
+TABLE: dict[type[Exception], Trouble] = {
     domain.NotFound: Trouble(404, "There is nothing here", "", "search"),
     domain.Forbidden: Trouble(403, "This isn't for your role", "", "lock"),
     domain.Refused: Trouble(409, "That can't be done now", ""),
@@ -83,7 +83,7 @@ def install(app: Flask) -> None:
     app.register_error_handler(Exception, _unexpected)
 
 
-def _from_table(error: BaseException) -> ResponseReturnValue:
+def _from_table(error: Exception) -> ResponseReturnValue:
     trouble = next(TABLE[kind] for kind in type(error).__mro__ if kind in TABLE)
     if isinstance(error, domain.DomainError):
         trouble = replace(trouble, text=error.message)
@@ -96,7 +96,8 @@ def _http(error: HTTPException) -> ResponseReturnValue:
     status = error.code or 500
     if status < 400:
         return error.get_response()
-    return answer(BY_STATUS.get(status, replace(UNEXPECTED, status=status) if status >= 500 else BY_STATUS[400]))
+    unknown = replace(UNEXPECTED, status=status) if status >= 500 else replace(BY_STATUS[400], status=status)
+    return answer(BY_STATUS.get(status, unknown))
 
 
 def _too_many(error: RateLimitExceeded) -> ResponseReturnValue:
@@ -150,12 +151,10 @@ def _keep(status: int, title: str) -> ResponseReturnValue:
         for name, value in request.form.items(multi=True)
         if name not in ("csrf_token", "password")
     ]
-    page = render_template(
-        "errors/resend.html", title=title, fields=fields if ours else [], again=ours and request.path, lone=True
-    )
+    again = request.path if ours else None
+    page = render_template("errors/resend.html", title=title, fields=fields, again=again, lone=True)
     return make_response(page, status)
 
 
 def _same_host(address: str) -> bool:
-    return urlsplit(address).netloc == request.host
-
+    return bool(urlsplit(address).netloc == request.host)

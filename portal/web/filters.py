@@ -19,7 +19,7 @@ def ago(when: datetime | None, never: str = "never") -> str | Markup:
     """A <time> that says “6 s ago”; the page's script keeps it true."""
     if when is None:
         return never
-    return _time(when, ago_words((datetime.now(UTC) - when).total_seconds()), "data-ago")
+    return _time(when, ago_words((datetime.now(UTC) - when).total_seconds()), "ago")
 
 
 def ago_words(seconds: float) -> str:
@@ -36,13 +36,13 @@ def moment(when: datetime | None, never: str = "never") -> str | Markup:
     """A <time> in UTC, which the page's script rewrites in the reader's own zone."""
     if when is None:
         return never
-    return _time(when, f"{when.astimezone(UTC):%Y-%m-%d %H:%M} UTC", "data-local")
+    return _time(when, f"{when.astimezone(UTC):%Y-%m-%d %H:%M} UTC", "local")
 
 
 def _time(when: datetime, words: str, kind: str) -> Markup:
     stamp = when.astimezone(UTC).isoformat(timespec="seconds")
-    return Markup('<time datetime="{}" title="{:%Y-%m-%d %H:%M:%S} UTC" {}>{}</time>').format(
-        stamp, when.astimezone(UTC), Markup(kind), words
+    return Markup('<time datetime="{}" title="{:%Y-%m-%d %H:%M:%S} UTC" data-{}>{}</time>').format(
+        stamp, when.astimezone(UTC), kind, words
     )
 
 

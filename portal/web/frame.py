@@ -64,7 +64,7 @@ class Frame:
 
     @property
     def theme(self) -> str:
-        """"light" or "dark" where the person chose one; empty: as the system has it."""
+        """ "light" or "dark" where the person chose one; empty: as the system has it."""
         chosen = request.cookies.get(THEME_COOKIE, "")
         return chosen if chosen in THEMES else ""
 

@@ -2,11 +2,12 @@
 
 from uuid import UUID
 
-from flask import Blueprint, Response, flash, redirect, render_template, request, session, url_for
+from flask import Blueprint, flash, make_response, redirect, render_template, request, session, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
 from portal.domain.catalog import keys
+from portal.domain.people import access
 from portal.domain.people.access import Permission
 from portal.domain.tenants import tenants
 from portal.domain.vms import drafts, quotas, vms
@@ -27,9 +28,10 @@ def show() -> ResponseReturnValue:
         "home/page.html",
         tenant=tenant,
         newest=vms.search(current_user, tenant_id=tenant.id if tenant else None),
-        drafts=drafts.open_of(current_user),
+        drafts=drafts.open_of(current_user)[:3],
         limits=quotas.lines(tenant) if tenant else [],
         keys=keys.of(current_user),
+        can_launch=access.allows(current_user, Permission.VM_LAUNCH, tenant.id) if tenant else False,
     )
 
 
@@ -48,7 +50,8 @@ def switch_tenant() -> ResponseReturnValue:
 def choose_theme() -> ResponseReturnValue:
     """Light, dark, or as the system has it."""
     wanted = request.form.get("theme", "")
-    response: Response = redirect(paths.ours(paths.path_of(request.referrer or ""), url_for(".show")))  # type: ignore[assignment]
+    back = paths.ours(paths.path_of(request.referrer or ""), url_for(".show"))
+    response = make_response(redirect(back))
     response.set_cookie(
         THEME_COOKIE, wanted if wanted in THEMES else "", max_age=YEAR, samesite="Lax", httponly=True
     )

@@ -8,7 +8,9 @@ from flask_login import current_user
 from portal.config import Settings
 
 WRONG = 422
-limiter = Limiter(get_remote_address, strategy="moving-window", in_memory_fallback_enabled=True, swallow_errors=True)
+limiter = Limiter(
+    get_remote_address, strategy="moving-window", in_memory_fallback_enabled=True, swallow_errors=True
+)
 
 
 def install(app: Flask, settings: Settings) -> None:

@@ -16,4 +16,5 @@ def panel(template: str, **facts: Any) -> Response:
     lasting = _PASSING.sub(b"", response.get_data())
     response.set_etag(hashlib.sha256(lasting).hexdigest()[:32], weak=True)
     response.headers["Cache-Control"] = "private, no-cache"
-    return response.make_conditional(request)
+    response.make_conditional(request)
+    return response

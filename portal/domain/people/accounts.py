@@ -9,7 +9,7 @@ from sqlalchemy import select
 from portal.domain.people.models import Membership, Role, User
 from portal.domain.store import audit
 from portal.domain.store.db import db, transaction
-from portal.domain.store.errors import DomainError, Refused
+from portal.domain.store.errors import Refused
 
 _hasher = PasswordHasher(time_cost=2, memory_cost=19456, parallelism=1)
 # Verified when nobody has the address, so that a stranger can't tell by the time it takes.
@@ -17,7 +17,7 @@ _NOBODY = _hasher.hash("nobody has this password")
 MIN_PASSWORD = 10
 
 
-class SignInRefused(DomainError):
+class SignInRefused(Refused):
     """Wrong address or password, or the account is closed; the words don't say which."""
 
 
@@ -35,7 +35,7 @@ def sign_in(email: str, password: str) -> User:
             detail={} if good else {"email": email[:255]},
         )
     if good is None:
-        raise SignInRefused("The e-mail address and the password don't go together.")
+        raise SignInRefused("The e-mail address and the password don't go together.", field="password")
     return good
 
 

@@ -33,10 +33,21 @@ class User(Base):
     created_at: Mapped[datetime] = mapped_column(default=now)
     memberships: Mapped[list["Membership"]] = relationship(back_populates="user", lazy="selectin")
 
+    is_authenticated = True
+    is_anonymous = False
+
+    @property
+    def is_active(self) -> bool:
+        return self.active
+
     @property
     def session_id(self) -> str:
         """What the session cookie holds: the person and the epoch of the session."""
         return f"{self.id}:{self.session_epoch}"
+
+    def get_id(self) -> str:
+        """The session id, under the name the sign-in of the pages asks for."""
+        return self.session_id
 
     @property
     def tenant_ids(self) -> frozenset[UUID]:
