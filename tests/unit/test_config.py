@@ -1,0 +1,72 @@
+"""Settings come from the environment, and all that is wrong with them is told at once."""
+
+import base64
+from pathlib import Path
+
+import pytest
+
+from portal import config
+
+KEY = base64.b64encode(b"k" * 32).decode()
+GOOD = {
+    "DATABASE_URL": "sqlite:///x.db",
+    "REDIS_URL": "redis://localhost",
+    "SECRET_KEY": "s" * 32,
+    "PORTAL_MASTER_KEYS": f"1:{KEY}",
+}
+
+
+def problems(**environ: str) -> list[str]:
+    with pytest.raises(config.BadSettings) as caught:
+        config.load(environ)
+    return caught.value.problems
+
+
+def test_a_full_environment_loads() -> None:
+    settings = config.load(GOOD | {"INSECURE_HTTP": "1", "LOG_LEVEL": "debug", "TRUSTED_PROXIES": "2"})
+    assert settings.master_keys == {1: b"k" * 32}
+    assert (settings.insecure_http, settings.log_level, settings.trusted_proxies) == (True, "DEBUG", 2)
+
+
+def test_everything_missing_is_told_at_once() -> None:
+    told = problems()
+    assert [line.split()[0] for line in told] == list(GOOD)
+
+
+def test_a_value_may_stand_in_a_file(tmp_path: Path) -> None:
+    secret = tmp_path / "secret"
+    secret.write_text("f" * 40 + "\n")
+    given = {name: value for name, value in GOOD.items() if name != "SECRET_KEY"}
+    assert config.load(given | {"SECRET_KEY_FILE": str(secret)}).secret_key == "f" * 40
+
+
+def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
+    given = {name: value for name, value in GOOD.items() if name != "SECRET_KEY"}
+    [told] = problems(**given, SECRET_KEY_FILE=str(tmp_path / "nothing"))
+    assert told.startswith("SECRET_KEY_FILE can't be read")
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("SECRET_KEY", "short"),
+        ("PORTAL_MASTER_KEYS", "1:abc"),
+        ("PORTAL_MASTER_KEYS", f"0:{KEY}"),
+        ("PORTAL_MASTER_KEYS", f"1:{KEY},1:{KEY}"),
+        ("PORTAL_MASTER_KEYS", " , "),
+        ("LOG_LEVEL", "LOUD"),
+        ("INSECURE_HTTP", "maybe"),
+        ("HOT_TEMPLATES", "/no/such/folder"),
+        ("TRUSTED_PROXIES", "many"),
+        ("OPENSTACK_READ_TIMEOUT", "0"),
+    ],
+)
+def test_a_wrong_value_is_named(name: str, value: str) -> None:
+    [told] = problems(**GOOD | {name: value})
+    assert told.startswith(f"{name} is wrong")
+
+
+def test_settings_hide_their_secrets() -> None:
+    shown = repr(config.load(GOOD))
+    assert "s" * 32 not in shown
+    assert KEY not in shown

@@ -1,0 +1,47 @@
+"""Log lines are JSON, say what they belong to, and never hold a secret."""
+
+import json
+import logging
+
+import pytest
+
+from portal import log
+
+
+def line(message: str, **extra: object) -> dict[str, object]:
+    record = logging.makeLogRecord({"msg": message, "name": "test", "levelname": "INFO"} | extra)
+    parsed: dict[str, object] = json.loads(log.JsonLines().format(record))
+    return parsed
+
+
+def test_a_line_bears_its_context_and_extras() -> None:
+    with log.context(request_id="r1", vm_id=None), log.context(tenant_id=7):
+        told = line("hello", seconds=0.5)
+    assert (told["request_id"], told["tenant_id"], told["seconds"]) == ("r1", "7", 0.5)
+    assert "vm_id" not in told
+    assert log.current("request_id") is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'auth {"password": "S3CRET"}',
+        "secret=S3CRET&x=1",
+        "X-Auth-Token: S3CRET",
+        "{'user_data': 'S3CRET'}",
+        "postgresql://portal:S3CRET@db/portal",
+        "redis://:S3CRET@host",
+        "token gAAAAAS3CRETS3CRETS3CRETS3CRET",
+    ],
+)
+def test_secrets_are_masked(text: str) -> None:
+    assert "S3CRET" not in json.dumps(line(text, also=text))
+
+
+def test_an_error_is_told_with_its_trace_and_without_its_secret() -> None:
+    try:
+        raise ValueError("password=S3CRET")
+    except ValueError as error:
+        told = line("failed", exc_info=(ValueError, error, error.__traceback__))
+    assert "ValueError" in str(told["error"])
+    assert "S3CRET" not in str(told["error"])
