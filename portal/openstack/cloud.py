@@ -95,4 +95,5 @@ class Cloud:
 
     def close(self) -> None:
         """Close the connections. The cloud may still be used."""
-        self._line.close()
+        if "_line" in vars(self):
+            self._line.close()

@@ -12,7 +12,7 @@ from urllib.parse import unquote, urlsplit
 import requests
 
 from portal.openstack.errors import NotFound, Unavailable
-from portal.openstack.line import Api, Json, Line, moment, part
+from portal.openstack.line import Api, Json, Line, instant, moment, part
 
 # Stacks asked for by id in one request: the longest URL that every web server takes.
 IDS_AT_ONCE = 100
@@ -98,12 +98,9 @@ class StackEvent:
 
     @classmethod
     def from_api(cls, body: Json) -> StackEvent:
-        at = moment(body["event_time"])
-        if at is None:
-            raise ValueError("an event without a time")
         return cls(
             id=body["id"],
-            at=at,
+            at=instant(body["event_time"]),
             resource=body["resource_name"],
             resource_type=body.get("resource_type") or "",
             status=body.get("resource_status") or "",

@@ -8,7 +8,6 @@ import time
 import uuid
 from collections.abc import Callable
 from typing import Any
-from urllib.parse import urlsplit
 
 import requests
 from keystoneauth1 import exceptions as ksa_errors
@@ -21,13 +20,7 @@ from portal.openstack.errors import SAFE_METHODS, Answer, BadRequest, OpenStackE
 USER_AGENT = "portal"
 
 _REQUEST_ID = re.compile(r"req-[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
-_WRONG_ADDRESS = (
-    requests.exceptions.InvalidURL,
-    requests.exceptions.MissingSchema,
-    requests.exceptions.InvalidSchema,
-    requests.exceptions.InvalidHeader,
-    requests.exceptions.InvalidProxyURL,
-)
+_WRONG_ADDRESS = (ValueError, ksa_errors.EndpointNotFound)
 _NOT_CONNECTED = (urllib3_errors.NewConnectionError, urllib3_errors.ConnectTimeoutError)
 
 
@@ -77,17 +70,14 @@ class Wire(ksa_session.Session):
         try:
             response = super().request(url, method, *args, **kwargs)
             answered = response.status_code, _answered_id(response)
-        except (ksa_errors.ConnectionError, OSError) as error:
+        except (ksa_errors.ConnectionError, OSError, *_WRONG_ADDRESS) as error:
             raise _silence(error, service, method) from None
         finally:
             seconds = time.monotonic() - started
-            self._observe(
-                Call(service, method, urlsplit(url).path, answered[0], seconds, answered[1], sent_id)
-            )
+            self._observe(Call(service, method, _path(url), answered[0], seconds, answered[1], sent_id))
         if response.status_code > highest:
-            raise from_answer(
-                Answer(service, method, *answered, response.content.decode(errors="replace"), hide)
-            )
+            text = response.content.decode(errors="replace")
+            raise from_answer(Answer(service, method, *answered, text, hide))
         return response
 
 
@@ -115,6 +105,11 @@ def global_request_id(wanted: str | None) -> str:
         if _REQUEST_ID.fullmatch(form):
             return form
     return f"req-{uuid.uuid5(uuid.NAMESPACE_OID, wanted)}"
+
+
+def _path(url: str) -> str:
+    """The URL's path, also of a URL that is none."""
+    return "/" + url.partition("://")[2].partition("?")[0].partition("/")[2]
 
 
 def _answered_id(response: requests.Response) -> str | None:

@@ -12,7 +12,7 @@ from keystoneauth1 import access as ksa_access
 
 from portal.openstack.access import ApplicationCredential
 from portal.openstack.errors import BadCredential, NotFound
-from portal.openstack.line import Api, Json, Line, moment, part
+from portal.openstack.line import Api, Json, Line, instant, moment, part
 
 
 @dataclass(frozen=True)
@@ -33,16 +33,13 @@ class Identity:
     def from_token(cls, token: ksa_access.AccessInfo) -> Identity:
         body: Json = token._data["token"]
         credential = body.get("application_credential") or {}
-        expires_at = moment(body["expires_at"])
-        if expires_at is None:
-            raise ValueError("a token without an end")
         return cls(
             user_id=body["user"]["id"],
             user_name=body["user"]["name"],
             project_id=body["project"]["id"],
             project_name=body["project"]["name"],
             roles=tuple(role["name"] for role in body.get("roles") or ()),
-            expires_at=expires_at,
+            expires_at=instant(body["expires_at"]),
             application_credential_id=credential.get("id"),
             application_credential_name=credential.get("name"),
             restricted=credential.get("restricted"),

@@ -222,18 +222,25 @@ def part(text: str) -> str:
     return quote(text, safe="")
 
 
-def moment(text: str | None) -> datetime | None:
+def instant(text: str) -> datetime:
     """A time as services write it: UTC, said or not."""
-    if not text:
-        return None
     at = datetime.fromisoformat(text)
     return at if at.tzinfo else at.replace(tzinfo=UTC)
 
 
+def moment(text: str | None) -> datetime | None:
+    """A time that need not have come yet."""
+    return instant(text) if text else None
+
+
 def _has_next(body: Json, key: str) -> bool:
-    """Glance names the next page, Heat links it, Nova and Neutron link it under a name of their own."""
+    """Glance names the next page, Heat links it, Nova and Neutron link it under a name of their own.
+
+    Keystone's list of what one user owns is whole.
+    """
     links = body.get(f"{key}_links") or body.get("links") or ()
-    return bool(body.get("next")) or any(link.get("rel") == "next" for link in links)
+    linked = isinstance(links, list) and any(link.get("rel") == "next" for link in links)
+    return linked or bool(body.get("next"))
 
 
 def _denied(error: OpenStackError) -> OpenStackError:

@@ -8,7 +8,7 @@ import json
 import threading
 import time
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, cast
 
 from keystoneauth1 import access as ksa_access
 from keystoneauth1 import exceptions as ksa_errors
@@ -38,9 +38,8 @@ def is_good_for(token: ksa_access.AccessInfo, seconds: float) -> bool:
 
 
 def _time(moment: datetime | None) -> datetime:
-    if moment is None:
-        raise ValueError("the token does not say when it ends")
-    return moment
+    """keystoneauth's types allow for tokens without times; a v3 token has them, or reading it fails."""
+    return cast(datetime, moment)
 
 
 class Login(v3.Auth):
@@ -125,6 +124,8 @@ class Login(v3.Auth):
             # What Keystone answers for an application credential that was deleted.
             raise error.turned_into(BadCredential) from None
         except (BadRequest, NotAllowed) as error:
+            if not error.status:
+                raise  # Keystone was not asked
             raise error.turned_into(BadCredential) from None
         except Unavailable as error:
             error.maybe_done = False  # what was to be done has not been asked for yet
