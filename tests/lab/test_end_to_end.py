@@ -1,0 +1,146 @@
+"""End to end on a real OpenStack: what a member asks of the portal is true in Heat, Nova and Neutron."""
+
+import contextlib
+import os
+import signal
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from flask import Flask
+
+from portal.config import ROOT
+from portal.domain.people.models import User
+from portal.domain.store.db import now, transaction
+from portal.domain.tenants import clouds
+from portal.domain.tenants.models import Tenant
+from portal.domain.vms import drafts, history, power, vms
+from portal.domain.vms.lifecycle import Event
+from portal.domain.vms.models import State, Vm
+from portal.openstack.cloud import Cloud
+from portal.openstack.errors import NotFound
+from tests.lab.conftest import Launcher
+from tests.support.running import Running
+
+OFFERINGS = sorted(path.stem for path in (ROOT / "hot_templates").glob("*.yaml"))
+OWN_SETUP = "#cloud-config\npackages: [htop]\n"
+
+
+def flavor_id(cloud: Cloud, name: str) -> str:
+    return next(flavor.id for flavor in cloud.nova.flavors() if flavor.name == name)
+
+
+def is_gone(cloud: Cloud, vm: Vm) -> bool:
+    """Whether neither Heat nor Nova nor Neutron has anything of the VM any more."""
+    assert vm.stack_id
+    with contextlib.suppress(NotFound):
+        assert cloud.heat.show(vm.stack_id).is_deleted
+    if vm.server_id:
+        with pytest.raises(NotFound):
+            cloud.nova.server(vm.server_id)
+    return vm.public_ip not in {floating.address for floating in cloud.neutron.floating_ips()}
+
+
+@pytest.mark.parametrize("offering", OFFERINGS)
+def test_every_template_comes_up_as_promised_and_leaves_nothing(
+    offering: str, launch: Launcher, cloud: Cloud, member: User
+) -> None:
+    answers = {"floating_ip": "true"}
+    if "gpu" in offering:
+        answers["flavor"] = flavor_id(cloud, "g1.h200")
+    if offering == "own-cloud-init":
+        answers["user_data"] = OWN_SETUP
+    vm = launch.until(launch(offering, **answers), State.ACTIVE)
+
+    assert vm.stack_id
+    assert vm.server_id
+    outputs = cloud.heat.outputs(vm.stack_id)
+    assert (outputs["server_id"], outputs["private_ip"], outputs["public_ip"]) == (
+        vm.server_id,
+        vm.private_ip,
+        vm.public_ip,
+    )
+    server = cloud.nova.server(vm.server_id)
+    assert (server.name, server.status) == (vm.name, "ACTIVE")
+    assert server.metadata["portal_vm"] == str(vm.id)
+    assert vm.private_ip in {address for addresses in server.addresses.values() for address in addresses}
+    floating = next(ip for ip in cloud.neutron.floating_ips() if ip.address == vm.public_ip)
+    assert floating.fixed_ip == vm.private_ip
+    assert {"portal", f"vm-{vm.id}"} <= set(cloud.heat.show(vm.stack_id).tags)
+    assert history.progress(vm).percent == 100
+
+    vms.ask(vm, Event.DELETE, by=member)
+    launch.until(vm, State.DELETED)
+    assert is_gone(cloud, vm)
+
+
+def test_the_portal_works_with_a_restricted_application_credential(front: Flask, tenant: Tenant) -> None:
+    identity = clouds.of(tenant.id).identity()
+    assert identity.application_credential_id
+    assert identity.restricted is True
+
+
+def test_submitting_twice_at_once_makes_one_stack(
+    front: Flask, launch: Launcher, cloud: Cloud, member: User, tenant: Tenant
+) -> None:
+    draft = drafts.start("ubuntu-basic", by=member, tenant=tenant)
+
+    def submit(_: int) -> str:
+        with front.app_context():
+            return str(drafts.submit(draft.id, by=member).id)
+
+    with ThreadPoolExecutor(4) as pool:
+        made = set(pool.map(submit, range(4)))
+    assert len(made) == 1
+    vm = drafts.submit(draft.id, by=member)
+    launch.launched.append(vm.id)
+    launch.until(vm, State.ACTIVE)
+    assert [stack.id for stack in cloud.heat.by_tag(f"vm-{vm.id}")] == [vm.stack_id]
+
+
+def test_workers_killed_in_the_middle_neither_lose_nor_double_a_launch(
+    portal: Running, launch: Launcher, cloud: Cloud
+) -> None:
+    launched = [launch("ubuntu-basic") for _ in range(3)]
+    for pid, command in portal.processes().items():
+        if "portal.worker" in command:
+            os.kill(pid, signal.SIGKILL)
+    for vm in launched:
+        launch.until(vm, State.ACTIVE, seconds=240)
+        assert [stack.id for stack in cloud.heat.by_tag(f"vm-{vm.id}")] == [vm.stack_id]
+
+
+def test_a_server_is_stopped_started_and_shows_its_console(
+    launch: Launcher, cloud: Cloud, member: User
+) -> None:
+    vm = launch.until(launch("ubuntu-basic"), State.ACTIVE)
+    assert vm.server_id
+    power.ask(vm, power.Action.STOP, by=member)
+    launch.see(vm, lambda: vm.power == "SHUTOFF" and not vm.power_asked)
+    assert cloud.nova.server(vm.server_id).status == "SHUTOFF"
+    power.ask(vm, power.Action.START, by=member)
+    launch.see(vm, lambda: vm.power == "ACTIVE" and not vm.power_asked)
+    assert cloud.nova.server(vm.server_id).status == "ACTIVE"
+    power.ask_console(vm, by=member)
+    launch.see(vm, lambda: power.console(vm).text)
+
+
+def test_a_size_that_fits_nowhere_is_explained_and_can_be_deleted(
+    launch: Launcher, cloud: Cloud, member: User
+) -> None:
+    vm = launch("gpu-ubuntu", flavor=flavor_id(cloud, "g1.vgpu"))  # a kind of GPU that no host has
+    launch.see(vm, lambda: vm.state is State.ERROR, seconds=180)
+    assert "No valid host was found" in (vm.failure or "")
+    vms.ask(vm, Event.DELETE, by=member)
+    launch.until(vm, State.DELETED)
+    assert is_gone(cloud, vm)
+
+
+def test_a_stack_deleted_behind_the_portals_back_is_noticed(launch: Launcher, cloud: Cloud) -> None:
+    vm = launch.until(launch("ubuntu-basic"), State.ACTIVE)
+    assert vm.stack_id
+    cloud.heat.delete(vm.stack_id)
+    launch.see(vm, lambda: cloud.heat.show(str(vm.stack_id)).is_deleted)
+    with transaction():  # as if the minute had passed after which a VM at rest is looked at
+        vm.look_at = now()
+    launch.see(vm, lambda: vm.state is State.ERROR)
+    assert "outside the portal" in (vm.failure or "")
