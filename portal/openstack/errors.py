@@ -82,11 +82,16 @@ class Unavailable(OpenStackError):
 
     `maybe_done` is True when a changing call may have had its effect all the same (no answer in time, broken
     after it was sent, 5xx), False when it surely had none. Look before asking again.
+    `told_at_once` is True when another try may well help and costs little: the connection was refused or
+    broke, or a proxy had no service behind it.
     """
 
-    def __init__(self, message: str = "", *, maybe_done: bool = False, **facts: Any) -> None:
+    def __init__(
+        self, message: str = "", *, maybe_done: bool = False, told_at_once: bool = False, **facts: Any
+    ) -> None:
         super().__init__(message, **facts)
         self.maybe_done = maybe_done
+        self.told_at_once = told_at_once
 
 
 @dataclass(frozen=True)
@@ -127,7 +132,10 @@ def from_answer(answer: Answer) -> OpenStackError:
     error = _named(answer, message, kind)
     if error is Unavailable:
         changes = answer.method not in SAFE_METHODS
-        return Unavailable(shown, maybe_done=changes and answer.status >= 500, **known)
+        no_service = answer.status in (502, 503, 504)
+        return Unavailable(
+            shown, maybe_done=changes and answer.status >= 500, told_at_once=no_service, **known
+        )
     return error(shown, **known)
 
 
@@ -191,5 +199,5 @@ def clean(message: str, hide: Iterable[str] = ()) -> str:
     """One paragraph for a reader: secrets masked, space collapsed, cut at a length that a page can show."""
     for secret in hide:
         message = message.replace(secret, "[hidden]")
-    message = " ".join(message.split())
+    message = " ".join(re.sub(r"<br\s*/?>", " ", message).split())
     return message if len(message) <= LONGEST_MESSAGE else message[: LONGEST_MESSAGE - 1] + "…"

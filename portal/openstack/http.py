@@ -24,14 +24,6 @@ _WRONG_ADDRESS = (ValueError, ksa_errors.EndpointNotFound)
 _NOT_CONNECTED = (urllib3_errors.NewConnectionError, urllib3_errors.ConnectTimeoutError)
 
 
-class Silence(Unavailable):
-    """No answer. `at_once` tells a broken or refused connection from one that took all its time."""
-
-    def __init__(self, message: str, *, at_once: bool, **facts: Any) -> None:
-        super().__init__(message, **facts)
-        self.at_once = at_once
-
-
 class Wire(ksa_session.Session):
     """keystoneauth's session made strict. Signing in goes through it as well, so nothing goes around it."""
 
@@ -124,10 +116,14 @@ def _silence(error: Exception, service: str, method: str) -> OpenStackError:
         return BadRequest("The address of the service is not one that can be called.", service=service)
     if not isinstance(cause, requests.exceptions.RequestException):
         return BadRequest("The CA bundle cannot be read.", service=service, kind=type(cause).__name__)
-    words, sent, at_once = _what_happened(cause)
+    words, sent, told_at_once = _what_happened(cause)
     changes = method not in SAFE_METHODS
-    return Silence(
-        words, at_once=at_once, service=service, kind=type(cause).__name__, maybe_done=changes and sent
+    return Unavailable(
+        words,
+        maybe_done=changes and sent,
+        told_at_once=told_at_once,
+        service=service,
+        kind=type(cause).__name__,
     )
 
 

@@ -24,7 +24,7 @@ from portal.openstack.errors import (
     OpenStackError,
     Unavailable,
 )
-from portal.openstack.http import Silence, Wire
+from portal.openstack.http import Wire
 from portal.openstack.tokens import MARGIN, Login
 
 Json = dict[str, Any]
@@ -130,10 +130,7 @@ class Line:
             try:
                 return call()
             except Unavailable as error:
-                told_at_once = (
-                    error.at_once if isinstance(error, Silence) else error.status in (502, 503, 504)
-                )
-                if not told_at_once:
+                if not error.told_at_once:
                     raise
             self.pause(attempt * PAUSE * random.uniform(0.5, 1.5))
         return call()

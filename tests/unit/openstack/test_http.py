@@ -60,6 +60,7 @@ def test_a_create_without_an_answer_may_have_been_done(
     fake.answers("POST", STACKS, reply)
     with pytest.raises(Unavailable) as caught:
         create(cloud)
+    assert type(caught.value) is Unavailable
     assert caught.value.maybe_done
     assert (caught.value.status, caught.value.service, caught.value.kind) == (0, "orchestration", kind)
     assert len(fake.requests(method="POST")) == 1
