@@ -9,6 +9,7 @@ def hang_up(app: Flask) -> None:
     from portal.cli.lifecycle import lifecycle_group  # noqa: PLC0415
     from portal.cli.people import user  # noqa: PLC0415
     from portal.cli.seed import seed  # noqa: PLC0415
+    from portal.cli.tenants import tenant  # noqa: PLC0415
 
-    for command in (check_catalog, lifecycle_group, user, seed):
+    for command in (check_catalog, lifecycle_group, user, seed, tenant):
         app.cli.add_command(command)

@@ -10,8 +10,9 @@ from portal.domain.store import volatile
 from portal.domain.store.db import db
 from portal.domain.store.errors import NotFound
 from portal.domain.tenants import credentials
+from portal.domain.tenants.credentials import Secret
 from portal.domain.tenants.models import Tenant
-from portal.openstack.cloud import Access, Call, Cloud
+from portal.openstack.cloud import Access, Call, Cloud, MemoryTokens, TokenStore
 
 logger = logging.getLogger("portal.openstack")
 
@@ -60,18 +61,23 @@ def of(tenant_id: UUID) -> Cloud:
     known = _clouds.get(tenant_id)
     if known and known[0] == version:
         return known[1]
+    cloud = try_out(tenant, credentials.reveal(credential), tokens=SealedTokens())
+    _clouds[tenant_id] = (version, cloud)
+    return cloud
+
+
+def try_out(tenant: Tenant, secret: Secret, *, tokens: TokenStore | None = None) -> Cloud:
+    """The tenant's cloud under this credential, which need not be kept; its token isn't either."""
     access = Access(
         auth_url=tenant.auth_url,
-        secret=credentials.reveal(credential),
+        secret=secret,
         region=tenant.region,
         interface=tenant.interface,
         ca_bundle=tenant.ca_bundle,
-        overrides=tenant.endpoint_overrides,
+        overrides=tenant.endpoint_overrides or {},
         **_timeouts,
     )
-    cloud = Cloud(access, tokens=SealedTokens(), observe=_observe, request_id=_request_id)
-    _clouds[tenant_id] = (version, cloud)
-    return cloud
+    return Cloud(access, tokens=tokens or MemoryTokens(), observe=_observe, request_id=_request_id)
 
 
 def _request_id() -> str | None:

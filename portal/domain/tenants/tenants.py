@@ -12,7 +12,7 @@ from portal.domain.store.db import db, now, transaction
 from portal.domain.store.errors import NotFound, Refused
 from portal.domain.tenants.models import NetworkProfile, Tenant
 
-__all__ = ["Tenant", "create", "current", "get", "move", "networks", "of", "visible"]
+__all__ = ["Tenant", "create", "current", "get", "move", "named", "networks", "of", "visible"]
 
 
 def of(user: User) -> list[Tenant]:
@@ -34,6 +34,14 @@ def get(tenant_id: UUID, *, for_: User) -> Tenant:
     tenant = db.session.get(Tenant, tenant_id)
     if tenant is None or not access.allows(for_, Permission.CATALOG_VIEW, tenant_id):
         raise NotFound("There is no such tenant.")
+    return tenant
+
+
+def named(name: str) -> Tenant:
+    """The tenant with this name, for the command line. Raises NotFound."""
+    tenant = db.session.scalar(select(Tenant).where(Tenant.name == name))
+    if tenant is None:
+        raise NotFound(f"There is no tenant named {name}.")
     return tenant
 
 
