@@ -12,6 +12,7 @@ from htmx_flask import request
 from werkzeug.exceptions import HTTPException
 
 from portal import log
+from portal.domain.catalog.shelf import NoSuchTemplate
 from portal.domain.store import errors as domain
 from portal.openstack import errors as openstack
 from portal.web.guards import SignInNeeded
@@ -37,6 +38,9 @@ _ASK_ADMIN = "An administrator has to look at this tenant's credential. Nothing 
 TABLE: dict[type[Exception], Trouble] = {
     domain.NotFound: Trouble(404, "There is nothing here", "", "search"),
     domain.Forbidden: Trouble(403, "This isn't for your role", "", "lock"),
+    NoSuchTemplate: Trouble(
+        404, "This template is off the shelf", "Pick another one in the catalogue.", "box"
+    ),
     domain.Refused: Trouble(409, "That can't be done now", ""),
     domain.DomainError: Trouble(409, "That can't be done", ""),
     openstack.NotFound: Trouble(404, "The cloud has no such thing any more", "Go back and look again."),
@@ -132,8 +136,11 @@ def _sign_in_needed(_error: SignInNeeded) -> ResponseReturnValue:
         return Response(status=401, headers={"HX-Redirect": url_for("auth.sign_in", next=here)})
     if request.method == "POST":
         return _keep(401, "You were signed out meanwhile")
+    wanted = path_of(request.full_path.rstrip("?"))
+    if wanted == url_for("home.show"):
+        return redirect(url_for("auth.sign_in"))
     flash("Sign in to go on.", "calm")
-    return redirect(url_for("auth.sign_in", next=path_of(request.full_path)))
+    return redirect(url_for("auth.sign_in", next=wanted))
 
 
 def _page_was_open_too_long(error: CSRFError) -> ResponseReturnValue:

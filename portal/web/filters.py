@@ -47,7 +47,9 @@ def _time(when: datetime, words: str, kind: str) -> Markup:
 
 
 def mib(amount: int) -> str:
-    """MiB as people say it: “512 MiB”, “8 GiB”, “1.5 GiB”."""
+    """MiB as people say it: “512 MiB”, “8 GiB”, “1.5 GiB”, “0”."""
+    if amount == 0:
+        return "0"
     return f"{amount} MiB" if amount < 1024 else gib(amount / 1024)
 
 
