@@ -1,6 +1,6 @@
 """History: what happened to a VM, told by Heat's events and the portal's own transitions."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -87,10 +87,11 @@ def progress(vm: Vm) -> Progress:
     action = "DELETE" if vm.state in {State.DELETING, State.DELETED} else "CREATE"
     latest: dict[str, HeatEvent] = {}
     for event in _events(vm):
-        if event.resource != vm_stack_name(vm.id) and event.status.startswith(action):
+        of_stack = event.stack_id == vm.stack_id and event.resource != vm_stack_name(vm.id)
+        if of_stack and event.status.startswith(action):
             latest[event.resource] = event
     names = list(dict.fromkeys([*vm.spec.get("resources", ()), *latest]))
-    words = _words(vm)
+    words = _words(vm) if action == "CREATE" else {name: _undoing(name) for name in names}
     steps = [_step(name, words.get(name, name), latest.get(name)) for name in names]
     return Progress(sum(step.state == "done" for step in steps), len(steps), steps)
 
@@ -113,8 +114,8 @@ def timeline(vm: Vm) -> list[Entry]:
         Entry(
             event.at,
             "Heat",
-            f"{words.get(event.resource, event.resource)} {event.status.replace('_', ' ').lower()}",
-            event.reason,
+            _told(event, words),
+            "" if event.reason == "state changed" else event.reason,
             event.status.endswith("FAILED"),
         )
         for event in _events(vm)
@@ -144,6 +145,21 @@ def _events(vm: Vm) -> Sequence[HeatEvent]:
     return db.session.scalars(
         select(HeatEvent).where(HeatEvent.vm_id == vm.id).order_by(HeatEvent.at, HeatEvent.position)
     ).all()
+
+
+def _told(event: HeatEvent, words: Mapping[str, str]) -> str:
+    """What an event says: “Starting the server… done”, or Heat's own words for what is no creation."""
+    action, _, phase = event.status.partition("_")
+    end = {"IN_PROGRESS": "", "COMPLETE": " done", "FAILED": " failed"}.get(phase, f" {phase.lower()}")
+    doing = (
+        words.get(event.resource, event.resource) if action == "CREATE" else _undoing(event.resource, action)
+    )
+    return doing + end
+
+
+def _undoing(resource: str, action: str = "DELETE") -> str:
+    verb = {"DELETE": "Removing"}.get(action, action.capitalize())
+    return f"{verb} {resource.replace('_', ' ')}…"
 
 
 def _step(name: str, words: str, event: HeatEvent | None) -> Step:

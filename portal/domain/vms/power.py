@@ -24,7 +24,7 @@ from portal.openstack.errors import Conflict, NotFound, OpenStackError
 from portal.openstack.nova import Server
 
 PATIENCE = timedelta(minutes=3)
-_PACE = timedelta(seconds=1)
+PACE = timedelta(seconds=1)
 _CONSOLE_KEPT = 900.0
 _CONSOLE_PATIENCE = 30.0
 CONSOLE_LINES = 300
@@ -60,6 +60,28 @@ _DOES: dict[Action, Callable[[Cloud, str], None]] = {
     Action.STOP: lambda cloud, server_id: cloud.nova.stop(server_id),
     Action.REBOOT: lambda cloud, server_id: cloud.nova.reboot(server_id, hard=False),
 }
+
+
+# What people call it: while an action is on its way, and at rest by Nova's status.
+_UNDERWAY = {Action.START: "starting", Action.STOP: "stopping", Action.REBOOT: "rebooting"}
+_AT_REST = {
+    "ACTIVE": "running",
+    "SHUTOFF": "stopped",
+    "REBOOT": "rebooting",
+    "HARD_REBOOT": "rebooting",
+    "PAUSED": "paused",
+    "SUSPENDED": "paused",
+    "ERROR": "crashed",
+}
+
+
+def word(vm: Vm) -> str | None:
+    """The server's power in one word, such as “running” or “stopping”; None: there is none to tell of."""
+    if vm.state is not State.ACTIVE or not vm.power:
+        return None
+    if vm.power_asked:
+        return _UNDERWAY[Action(vm.power_asked)]
+    return _AT_REST.get(vm.power, vm.power.replace("_", " ").lower())
 
 
 def actions(vm: Vm, user: User) -> list[Action]:
@@ -132,13 +154,13 @@ def _advance(vm: Vm, action: Action) -> None:
         except Conflict as error:
             _done(vm, trouble=f"OpenStack says: {error.message}", power=server.status)
             return
-        _write(vm, power=server.status, power_due_at=now() + _PACE / 2)
+        _write(vm, power=server.status, power_due_at=now() + PACE / 2)
     elif _settled(server, action):
         _done(vm, power=server.status)
     elif vm.power_asked_at and now() - vm.power_asked_at > PATIENCE:
         _done(vm, trouble=f"The server didn't {action.value} within 3 minutes.", power=server.status)
     else:
-        _write(vm, power=server.status, power_due_at=now() + _PACE)
+        _write(vm, power=server.status, power_due_at=now() + PACE)
 
 
 def _settled(server: Server, action: Action) -> bool:
@@ -161,7 +183,7 @@ def _later(vm: Vm, trouble: str) -> None:
     if vm.power_asked_at and now() - vm.power_asked_at > PATIENCE:
         _done(vm, trouble=f"It wasn't done: {trouble}")
     else:
-        _write(vm, power_trouble=trouble, power_due_at=now() + 5 * _PACE)
+        _write(vm, power_trouble=trouble, power_due_at=now() + 5 * PACE)
 
 
 def _write(vm: Vm, **facts: Any) -> None:

@@ -44,7 +44,7 @@ class Line:
 WORDS = {
     "vms": "VMs",
     "vcpus": "vCPU",
-    "ram_mib": "MiB of memory",
+    "ram_mib": "memory",
     "gpus": "GPUs",
     "floating_ips": "floating IPs",
 }
@@ -107,5 +107,18 @@ def reserve(tenant_id: UUID, asked: Amount, *, but: UUID | None = None) -> None:
 
 def explain(short: list[Line]) -> str:
     """Which limits a launch would exceed, in words."""
-    parts = [f"{line.asked} {line.words} wanted, {line.left} of {line.limit} left" for line in short]
-    return f"This doesn't fit your tenant's quota: {'; '.join(parts)}."
+    return f"This is more than your tenant's quota has left. {shortage(short)}"
+
+
+def shortage(short: list[Line]) -> str:
+    """By how much each limit is exceeded, such as “vCPU: 8 wanted, 3 of 20 left.”"""
+    return "; ".join(_short_of(line) for line in short) + "."
+
+
+def _short_of(line: Line) -> str:
+    asked, left, limit = (_said(line, amount) for amount in (line.asked, line.left, line.limit))
+    return f"{line.words}: {asked} wanted, {left} of {limit} left"
+
+
+def _said(line: Line, amount: int) -> str:
+    return f"{amount / 1024:g} GiB" if line.name == "ram_mib" else str(amount)

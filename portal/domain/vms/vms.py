@@ -13,11 +13,11 @@ from portal.domain.people.models import User
 from portal.domain.store import wake
 from portal.domain.store.db import db, now, transaction
 from portal.domain.store.errors import NotFound, Refused
-from portal.domain.vms import lifecycle, quotas
+from portal.domain.vms import lifecycle, power, quotas
 from portal.domain.vms.lifecycle import Event
 from portal.domain.vms.models import State, Vm
 
-__all__ = ["Event", "Page", "State", "actions", "ask", "counts", "get", "search"]
+__all__ = ["Event", "Page", "State", "Vm", "actions", "ask", "counts", "get", "search", "wait"]
 
 PER_PAGE = 50
 _NEEDS = {Event.DELETE: Permission.VM_DELETE, Event.RETRY: Permission.VM_LAUNCH}
@@ -113,6 +113,16 @@ def actions(vm: Vm, user: User) -> list[Event]:
         for event in lifecycle.actions(vm)
         if event in _NEEDS and access.allows(user, _NEEDS[event], vm.tenant_id)
     ]
+
+
+def wait(vm: Vm) -> float | None:
+    """After how many seconds there may be news of this VM; None: there is nothing to wait for."""
+    if vm.power_asked:
+        return power.PACE.total_seconds()
+    if vm.state not in lifecycle.WORKING:
+        return None
+    pace = lifecycle.pace(vm.state, now() - vm.state_since)
+    return pace.total_seconds() if pace else None
 
 
 def _cause(event: Event) -> str:

@@ -1,0 +1,99 @@
+"""Launching: the row of a VM made from a reviewed draft, with what Heat will be given."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+from uuid import UUID, uuid4
+
+from portal.domain.catalog import cloudinit
+from portal.domain.catalog.hot import Role
+from portal.domain.people.models import User
+from portal.domain.store import vault
+from portal.domain.store.db import now
+from portal.domain.vms import answers
+from portal.domain.vms.models import LaunchDraft, State, Vm
+from portal.domain.vms.provisioning import sealed_place
+from portal.domain.vms.review import Review
+
+
+def vm_of(draft: LaunchDraft, review: Review, by: User) -> Vm:
+    """The VM that the draft becomes; not in the database yet."""
+    vm_id = uuid4()
+    parameters = _parameters(vm_id, draft, review, by)
+    return Vm(
+        id=vm_id,
+        tenant_id=draft.tenant_id,
+        owner_id=draft.user_id,
+        client_request_id=draft.id,
+        name=review.name,
+        state=State.REQUESTED,
+        state_since=now(),
+        requested_at=now(),
+        offering=review.offering.name,
+        spec=_spec(review, parameters),
+        template=review.offering.template.text,
+        sealed=vault.seal(json.dumps(parameters).encode(), place=sealed_place(vm_id)),
+        vcpus=review.cost.vcpus,
+        ram_mib=review.cost.ram_mib,
+        gpus=review.cost.gpus,
+        floating_ips=review.cost.floating_ips,
+    )
+
+
+def _parameters(vm_id: UUID, draft: LaunchDraft, review: Review, by: User) -> dict[str, Any]:
+    """The HOT parameters as Heat gets them."""
+    public_keys = [key.public_key for key in review.keys]
+    by_role: dict[Role, Any] = {
+        Role.METADATA: {
+            "portal_vm": str(vm_id),
+            "portal_tenant": str(draft.tenant_id),
+            "portal_owner": by.email,
+        },
+        Role.SSH_KEYS: public_keys,
+        Role.NAME: review.name,
+        Role.FLOATING_IP: review.floating_ip,
+    }
+    if review.image:
+        by_role[Role.IMAGE] = review.image.os_id
+    if review.flavor:
+        by_role[Role.FLAVOR] = review.flavor.os_id
+    if review.network:
+        by_role[Role.NETWORK] = review.network.network_id
+        by_role[Role.EXTERNAL_NETWORK] = review.network.external_network_id or ""
+    role = answers.names_by_role(review.offering)
+    if Role.USER_DATA in role:
+        own = str(review.typed.get(role[Role.USER_DATA]) or "")
+        by_role[Role.USER_DATA] = cloudinit.compose(own, public_keys)
+    filled = {role[kind]: value for kind, value in by_role.items() if kind in role}
+    known = {parameter.name for parameter in review.offering.template.parameters}
+    return {name: value for name, value in (dict(review.values) | filled).items() if name in known}
+
+
+def _spec(review: Review, parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """What pages may show of the launch: no user data, nothing hidden."""
+    image, flavor, network = review.image, review.flavor, review.network
+    secret = answers.secret_names(review.offering)
+    return {
+        "title": review.offering.title,
+        "login": review.offering.login,
+        "image": {"id": image.os_id, "name": image.name} if image else None,
+        "flavor": {
+            "id": flavor.os_id,
+            "name": flavor.name,
+            "vcpus": flavor.vcpus,
+            "ram_mib": flavor.ram_mib,
+            "disk_gib": flavor.disk_gib,
+            "gpus": flavor.gpus,
+        }
+        if flavor
+        else None,
+        "network": {"id": network.network_id, "name": network.name} if network else None,
+        "floating_ip": review.floating_ip,
+        "keys": [key.name for key in review.keys],
+        "answers": {
+            parameter.label: review.offering.say(parameter, parameters.get(parameter.name, ""))
+            for parameter in review.offering.template.asked
+            if parameter.name not in secret
+        },
+        "resources": list(review.offering.template.resources_made(parameters)),
+    }

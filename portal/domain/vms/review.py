@@ -1,0 +1,145 @@
+"""The review of a draft: what its answers mean, what the launch costs, and what is wrong, by field."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from portal.domain.catalog import catalog, cloudinit, keys, shelf
+from portal.domain.catalog.hot import Role
+from portal.domain.catalog.models import Flavor, Image, SshKey
+from portal.domain.catalog.shelf import Offering
+from portal.domain.store.db import db
+from portal.domain.tenants import tenants
+from portal.domain.tenants.models import NetworkProfile, Tenant
+from portal.domain.vms import answers, names, quotas
+from portal.domain.vms.models import LaunchDraft
+
+QUOTA = "quota"
+
+
+@dataclass(frozen=True)
+class Review:
+    """A draft with its answers resolved: what was chosen, what it costs, and what is wrong, by field."""
+
+    offering: Offering
+    tenant: Tenant
+    values: Mapping[str, Any]
+    image: Image | None
+    flavor: Flavor | None
+    network: NetworkProfile | None
+    keys: Sequence[SshKey]
+    floating_ip: bool
+    cost: quotas.Amount
+    quota: Sequence[quotas.Line]
+    typed: Mapping[str, Any] = field(repr=False)
+    problems: Mapping[str, str]
+
+    @property
+    def name(self) -> str:
+        """The VM's name as typed."""
+        return str(self.typed.get(answers.names_by_role(self.offering)[Role.NAME]) or "").strip()
+
+    def problems_of(self, fields: Sequence[str]) -> dict[str, str]:
+        """The problems of one wizard step."""
+        return {name: self.problems[name] for name in fields if name in self.problems}
+
+
+@dataclass(frozen=True)
+class Size:
+    """A flavor as the wizard offers it; `why` says why it can't be had."""
+
+    flavor: Flavor
+    why: str = ""
+
+
+def check(draft: LaunchDraft) -> Review:
+    """What the answers mean and what is wrong with them. Raises shelf.NoSuchTemplate."""
+    offering = shelf.get(draft.offering)
+    tenant = db.session.get_one(Tenant, draft.tenant_id)
+    typed, role = answers.of(draft), answers.names_by_role(offering)
+    problems: dict[str, str] = {}
+
+    def chosen(wanted: Role, choices: Sequence[Any], key: str, noun: str) -> Any:
+        name = role.get(wanted)
+        if name is None:
+            return None
+        found = next((choice for choice in choices if getattr(choice, key) == typed.get(name)), None)
+        if found is None and typed.get(name):
+            problems[name] = f"The {noun} you chose is no longer offered by the cloud. Choose another."
+        elif found is None:
+            problems[name] = f"Choose the {noun}."
+        return found
+
+    image = chosen(Role.IMAGE, catalog.images_for(tenant.id, offering), "os_id", "image")
+    flavor = chosen(Role.FLAVOR, catalog.flavors(tenant.id), "os_id", "size")
+    network = chosen(Role.NETWORK, tenants.networks(tenant.id), "network_id", "network")
+    if flavor and (words := catalog.too_small(flavor, offering, image)):
+        problems[role[Role.FLAVOR]] = f"{flavor.name} is too small. {words}"
+    floating_ip = answers.is_yes(typed.get(role.get(Role.FLOATING_IP, ""), ""))
+    if floating_ip and network and not network.external_network_id:
+        problems[role[Role.FLOATING_IP]] = "This network has no way out, so it can't have a floating IP."
+    problems |= _name_problem(draft, role, typed) | _user_data_problem(role, typed)
+    checked = offering.template.validate(
+        {
+            parameter.name: str(typed[parameter.name])
+            for parameter in offering.template.asked
+            if typed.get(parameter.name) is not None
+        }
+    )
+    cost = _cost(flavor, floating_ip=floating_ip)
+    lines = quotas.lines(tenant, cost)
+    if short := [line for line in lines if not line.fits]:
+        problems[QUOTA] = quotas.explain(short)
+    return Review(
+        offering=offering,
+        tenant=tenant,
+        values=checked.values,
+        image=image,
+        flavor=flavor,
+        network=network,
+        keys=keys.chosen(draft.user_id, list(typed.get(role.get(Role.SSH_KEYS, ""), []) or [])),
+        floating_ip=floating_ip,
+        cost=cost,
+        quota=lines,
+        typed=typed,
+        problems=problems | dict(checked.errors),
+    )
+
+
+def sizes(review: Review) -> list[Size]:
+    """The sizes of the tenant's cloud, those that can be had first, and why the others can't."""
+    found = [Size(flavor, _why_not(flavor, review)) for flavor in catalog.flavors(review.tenant.id)]
+    return sorted(found, key=lambda size: bool(size.why))
+
+
+def _why_not(flavor: Flavor, review: Review) -> str:
+    if words := catalog.too_small(flavor, review.offering, review.image):
+        return words
+    wanted = _cost(flavor, floating_ip=review.floating_ip)
+    lines = [replace(line, asked=getattr(wanted, line.name)) for line in review.quota]
+    short = [line for line in lines if not line.fits and line.name in {"vcpus", "ram_mib", "gpus"}]
+    return f"Over the quota. {quotas.shortage(short)}" if short else ""
+
+
+def _name_problem(draft: LaunchDraft, role: Mapping[Role, str], typed: Mapping[str, Any]) -> dict[str, str]:
+    field_name = role[Role.NAME]
+    words = names.problem(draft.tenant_id, str(typed.get(field_name) or ""))
+    return {field_name: words} if words else {}
+
+
+def _user_data_problem(role: Mapping[Role, str], typed: Mapping[str, Any]) -> dict[str, str]:
+    name = role.get(Role.USER_DATA)
+    text = str(typed.get(name) or "") if name else ""
+    if not name or not text.strip():
+        return {}
+    try:
+        cloudinit.check(text)
+    except cloudinit.Mistake as mistake:
+        return {name: str(mistake)}
+    return {}
+
+
+def _cost(flavor: Flavor | None, *, floating_ip: bool) -> quotas.Amount:
+    if flavor is None:
+        return quotas.Amount(vms=1, floating_ips=int(floating_ip))
+    return quotas.Amount(1, flavor.vcpus, flavor.ram_mib, flavor.gpus, int(floating_ip))
