@@ -11,6 +11,9 @@ from typing import Any
 
 LONGEST_MESSAGE = 2000
 
+# A shorter secret is masked only where it stands alone, or "lab" would eat half of "unavailable".
+SHORT_SECRET = 8
+
 SAFE_METHODS = frozenset({"GET", "HEAD"})
 
 
@@ -197,7 +200,8 @@ def _words(text: str) -> str:
 
 def clean(message: str, hide: Iterable[str] = ()) -> str:
     """One paragraph for a reader: secrets masked, space collapsed, cut at a length that a page can show."""
-    for secret in hide:
-        message = message.replace(secret, "[hidden]")
+    for secret in filter(None, hide):
+        whole_word = r"(?<!\w){}(?!\w)" if len(secret) < SHORT_SECRET else "{}"
+        message = re.sub(whole_word.format(re.escape(secret)), "[hidden]", message)
     message = " ".join(re.sub(r"<br\s*/?>", " ", message).split())
     return message if len(message) <= LONGEST_MESSAGE else message[: LONGEST_MESSAGE - 1] + "…"

@@ -210,9 +210,9 @@ class Heat:
         """Let Heat compare the stack with what is there: CHECK_COMPLETE or CHECK_FAILED follows."""
         self._api.post(f"{self._path(stack_id, name)}/actions", {"check": None})
 
-    def outputs(self, stack_id: str, name: str | None = None) -> Mapping[str, object]:
+    def outputs(self, stack_id: str, name: str | None = None) -> dict[str, object]:
         """The outputs by name, resolved now. Raises NotFound."""
-        return self.show(stack_id, name=name, outputs=True).outputs
+        return dict(self.show(stack_id, name=name, outputs=True).outputs)
 
     def events(
         self, name: str, stack_id: str, *, after: str | None = None, limit: int = PAGE

@@ -137,6 +137,7 @@ def test_an_error_reads_like_a_log_line() -> None:
 
 def test_a_message_is_one_short_paragraph_without_secrets() -> None:
     assert clean("a  b\n\tc") == "a b c"
-    assert clean("token abc!", ("abc",)) == "token [hidden]!"
+    assert clean("token abc! abcd", ("abc", "")) == "token [hidden]! abcd"
+    assert clean("xlong-secret-x", ("long-secret",)) == "x[hidden]-x"
     assert clean("Not found.<br /><br />") == "Not found."
     assert len(clean("x" * 9000)) == errors.LONGEST_MESSAGE
