@@ -1,0 +1,216 @@
+"""The parameters of a HOT template: what each is for, and what a text for it means, read as Heat reads it.
+
+Source: heat/engine/parameters.py. Three things are refused that Heat would take and nothing could use:
+numbers that aren't finite, JSON that is neither a mapping nor a list, and characters that can't be kept.
+"""
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import Any, NoReturn
+
+from portal.domain.catalog import constraints
+from portal.domain.catalog.constraints import Constraint, Refused, Unusable, number
+
+TYPES = ("string", "number", "comma_delimited_list", "json", "boolean")
+KEYS = ("type", "label", "description", "default", "hidden", "constraints", "immutable", "tags")
+
+# oslo_utils.strutils
+_TRUE = ("1", "t", "true", "on", "y", "yes")
+_FALSE = ("0", "f", "false", "off", "n", "no")
+
+
+class Role(StrEnum):
+    """Who fills a parameter in: the portal, from what was picked; or the person, in a form (ANSWER)."""
+
+    NAME = "name"
+    IMAGE = "image"
+    FLAVOR = "flavor"
+    NETWORK = "network"
+    SUBNET = "subnet"
+    EXTERNAL_NETWORK = "external_network"
+    FLOATING_IP = "floating_ip"
+    SSH_KEYS = "ssh_keys"
+    USER_DATA = "user_data"
+    METADATA = "metadata"
+    KEYPAIR = "keypair"
+    ANSWER = "answer"
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """One parameter. `default` is a value of its type, or None without one."""
+
+    name: str
+    type: str
+    label: str
+    description: str = ""
+    default: Any = None
+    has_default: bool = False
+    hidden: bool = False
+    constraints: tuple[Constraint, ...] = ()
+    role: Role = Role.ANSWER
+
+    @property
+    def choices(self) -> tuple[str, ...]:
+        """The allowed values as a form sends them; empty when anything may be entered."""
+        allowed = self.constraint("allowed_values")
+        return tuple(as_text(value) for value in allowed.detail) if allowed else ()
+
+    def constraint(self, kind: str) -> Constraint | None:
+        """The first constraint of a kind, such as "range"."""
+        return next((one for one in self.constraints if one.kind == kind), None)
+
+    def read(self, given: object) -> Any:
+        """The value that a text (or a value of JSON) stands for. Raises Refused."""
+        value = READERS[self.type](given)
+        for one in self.constraints:
+            one.judge(value)
+        return value
+
+    def is_blank(self, given: object) -> bool:
+        """Is this no answer? An empty text is one where Heat reads it and it may differ from a default."""
+        if given is None:
+            return True
+        if self.has_default and self.type in ("string", "comma_delimited_list"):
+            return False
+        return isinstance(given, str) and not given.strip()
+
+
+def as_text(value: object) -> str:
+    """A value as a form shows and sends it."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, list) and all(isinstance(entry, str) and "," not in entry for entry in value):
+        return ",".join(value)
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, dict | list) else str(value)
+
+
+def from_definition(name: str, definition: object) -> tuple[Parameter | None, list[str]]:
+    """The parameter that an entry of `parameters` stands for, and what is wrong with it, in sentences."""
+    if not isinstance(definition, dict):
+        return None, ["it must be a mapping with a type"]
+    type_ = definition.get("type")
+    if type_ not in TYPES:
+        return None, [f"its type must be one of {', '.join(TYPES)}"]
+    wrong = [f"there is no key “{key}” in a parameter" for key in definition if key not in KEYS]
+    wrong += [
+        f"its {key} must be a text" for key in ("label", "description") if _is_no_text(definition.get(key))
+    ]
+    made, unusable = _constraints(definition.get("constraints"), type_)
+    parameter = Parameter(
+        name=name,
+        type=type_,
+        label=str(definition.get("label") or name.replace("_", " ").capitalize()),
+        description=" ".join(str(definition.get("description") or "").split()),
+        hidden=_is_hidden(definition.get("hidden", False)),
+        constraints=made,
+    )
+    if definition.get("default") is None:
+        return parameter, wrong + unusable
+    try:
+        parameter = replace(parameter, default=parameter.read(definition["default"]), has_default=True)
+    except Refused as error:
+        unusable.append(f"its default doesn't fit it. {error}")
+    return parameter, wrong + unusable
+
+
+def _constraints(definitions: object, type_: str) -> tuple[tuple[Constraint, ...], list[str]]:
+    if definitions is None:
+        return (), []
+    if not isinstance(definitions, list):
+        return (), ["its constraints must be a list"]
+    made, unusable = [], []
+    for definition in definitions:
+        try:
+            made.append(constraints.from_definition(definition, type_, READERS[type_]))
+        except Unusable as error:
+            unusable.append(str(error))
+    return tuple(made), unusable
+
+
+def _is_no_text(value: object) -> bool:
+    return isinstance(value, dict | list)
+
+
+def _is_hidden(value: object) -> bool:
+    return str(value).strip().lower() in _TRUE
+
+
+def _string(given: object) -> str:
+    if given is None or isinstance(given, dict | list):
+        raise Refused("Enter a text.")
+    return _storable(str(given))
+
+
+def _number(given: object) -> int | float:
+    try:
+        return number(given)
+    except (ValueError, TypeError) as error:
+        raise Refused("Enter a number.") from error
+
+
+def _boolean(given: object) -> bool:
+    word = str(given).strip().lower()
+    if word not in (*_TRUE, *_FALSE):
+        raise Refused("Choose yes or no.")
+    return word in _TRUE
+
+
+def _list(given: object) -> list[str]:
+    if isinstance(given, list):
+        return [_storable(str(entry)) for entry in given]
+    if not isinstance(given, str):
+        raise Refused("Enter values separated by commas.")
+    return _storable(given).split(",") if given else []
+
+
+def _json(given: object) -> dict[str, Any] | list[Any]:
+    try:
+        text = given if isinstance(given, str) else json.dumps(given)
+        value = json.loads(text, parse_constant=_refuse_constant)
+    except json.JSONDecodeError as error:
+        raise Refused(
+            f"This is not JSON (line {error.lineno}, column {error.colno}: {error.msg})."
+        ) from error
+    except (ValueError, TypeError, RecursionError) as error:
+        raise Refused(f"This is not JSON ({error}).") from error
+    if not isinstance(value, dict | list):
+        raise Refused("Enter a mapping or a list, in JSON.")
+    for part in _texts(value):
+        _storable(part)
+    return value
+
+
+def _texts(value: object) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict | list):
+        for part in (*value, *value.values()) if isinstance(value, dict) else value:
+            yield from _texts(part)
+
+
+def _refuse_constant(word: str) -> NoReturn:
+    raise ValueError(f"{word} is no number")
+
+
+def _storable(text: str) -> str:
+    """The text, when a database and the wire can hold it."""
+    if "\x00" in text:
+        raise Refused("Remove the NUL character: it can't be kept.")
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise Refused("Remove the broken character: it can't be kept.") from error
+    return text
+
+
+# How a value of each type is read. Each raises Refused.
+READERS: Mapping[str, Callable[[object], Any]] = {
+    "string": _string,
+    "number": _number,
+    "comma_delimited_list": _list,
+    "json": _json,
+    "boolean": _boolean,
+}
