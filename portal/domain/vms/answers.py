@@ -60,13 +60,17 @@ def first(offering: Offering, tenant_id: UUID, by: User) -> dict[str, Any]:
 
 
 def names_by_role(offering: Offering) -> dict[Role, str]:
-    """The parameter that plays each well-known part in this template. A VM has a name in any case."""
+    """The parameter that plays each well-known part in this template.
+
+    A VM has a name in any case, and SSH keys where the portal writes the user data: those are asked for too.
+    """
     known = {
         parameter.role: parameter.name
         for parameter in offering.template.parameters
         if parameter.role is not Role.ANSWER
     }
-    return {Role.NAME: "name"} | known
+    composed = {Role.SSH_KEYS: "ssh_keys"} if Role.USER_DATA in known else {}
+    return {Role.NAME: "name"} | composed | known
 
 
 def secret_names(offering: Offering) -> set[str]:

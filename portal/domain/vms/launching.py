@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 from uuid import UUID, uuid4
 
-from portal.domain.catalog import cloudinit
+from portal.domain.catalog import cloudinit, conditions
 from portal.domain.catalog.hot import Role
 from portal.domain.people.models import User
 from portal.domain.store import vault
@@ -95,5 +95,5 @@ def _spec(review: Review, parameters: Mapping[str, Any]) -> dict[str, Any]:
             for parameter in review.offering.template.asked
             if parameter.name not in secret
         },
-        "resources": list(review.offering.template.resources_made(parameters)),
+        "resources": conditions.resources_made(review.offering.template, parameters),
     }

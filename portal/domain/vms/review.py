@@ -78,7 +78,8 @@ def check(draft: LaunchDraft) -> Review:
     floating_ip = answers.is_yes(typed.get(role.get(Role.FLOATING_IP, ""), ""))
     if floating_ip and network and not network.external_network_id:
         problems[role[Role.FLOATING_IP]] = "This network has no way out, so it can't have a floating IP."
-    problems |= _name_problem(draft, role, typed) | _user_data_problem(role, typed)
+    chosen_keys = keys.chosen(draft.user_id, list(typed.get(role.get(Role.SSH_KEYS, ""), []) or []))
+    problems |= _name_problem(draft, role, typed) | _user_data_problem(role, typed, chosen_keys)
     checked = offering.template.validate(
         {
             parameter.name: str(typed[parameter.name])
@@ -97,7 +98,7 @@ def check(draft: LaunchDraft) -> Review:
         image=image,
         flavor=flavor,
         network=network,
-        keys=keys.chosen(draft.user_id, list(typed.get(role.get(Role.SSH_KEYS, ""), []) or [])),
+        keys=chosen_keys,
         floating_ip=floating_ip,
         cost=cost,
         quota=lines,
@@ -127,13 +128,15 @@ def _name_problem(draft: LaunchDraft, role: Mapping[Role, str], typed: Mapping[s
     return {field_name: words} if words else {}
 
 
-def _user_data_problem(role: Mapping[Role, str], typed: Mapping[str, Any]) -> dict[str, str]:
+def _user_data_problem(
+    role: Mapping[Role, str], typed: Mapping[str, Any], chosen: Sequence[SshKey]
+) -> dict[str, str]:
     name = role.get(Role.USER_DATA)
     text = str(typed.get(name) or "") if name else ""
     if not name or not text.strip():
         return {}
     try:
-        cloudinit.check(text)
+        cloudinit.check(text, [key.public_key for key in chosen])
     except cloudinit.Mistake as mistake:
         return {name: str(mistake)}
     return {}
