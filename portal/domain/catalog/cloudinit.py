@@ -52,15 +52,13 @@ def check(own: str | bytes, keys: Sequence[str] = ()) -> None:
         _check_cloud_config(text)
     elif kind == "mime":
         _check_mime(text)
-    size = len(compose(text, keys).encode())
-    if size > LARGEST:
-        raise Mistake(
-            f"It is too large: {size / 1024:.1f} KiB, and {LARGEST / 1024:.0f} KiB is what a server takes."
-        )
+    surplus = len(compose(text, keys).encode()) - LARGEST
+    if surplus > 0:
+        raise Mistake(f"It is {surplus} bytes too large: a server takes 48 KiB, the SSH keys included.")
 
 
 def compose(own: str | bytes, keys: Sequence[str]) -> str:
-    """The user data of a server: the person's, the keys, or both as one MIME message; the same for the same."""
+    """The user data of a server: the person's, the keys, or both as a MIME message; the same for the same."""
     text = _text(own)
     access = "#cloud-config\nssh_authorized_keys: " + json.dumps(list(keys), ensure_ascii=False) + "\n"
     if not keys or not text:

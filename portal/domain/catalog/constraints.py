@@ -49,7 +49,7 @@ TYPES_OF: Mapping[str, tuple[str, ...]] = {
 def number(value: object) -> int | float:
     """A number as Heat reads it: 4, " 4 ", "4.0", "1e1", but nothing infinite, which no resource could use.
 
-    Raises ValueError or TypeError. A whole number comes back as an int.
+    Raises ValueError or TypeError.
     """
     if isinstance(value, str):
         try:
@@ -60,7 +60,7 @@ def number(value: object) -> int | float:
         raise TypeError("not a number")
     if isinstance(value, float) and not math.isfinite(value):
         raise ValueError("not a finite number")
-    return int(value) if value == int(value) else value
+    return value
 
 
 def from_definition(definition: object, type_: str, read: "Read") -> Constraint:
@@ -137,8 +137,8 @@ def _modulo(detail: object, _type: str, _read: Read) -> Constraint:
     parts = _numbers(detail, "modulo", ("step", "offset"))
     if len(parts) != 2:
         raise Unusable("modulo needs a step and an offset")
-    step, offset = parts["step"], parts["offset"]
-    if not (isinstance(step, int) and isinstance(offset, int)):
+    step, offset = int(parts["step"]), int(parts["offset"])
+    if (step, offset) != (parts["step"], parts["offset"]):
         raise Unusable("modulo must be given in whole numbers")
     if step == 0 or abs(offset) >= abs(step) or step * offset < 0:
         raise Unusable("modulo needs a step that isn't 0, and an offset of the same sign, nearer to 0")

@@ -110,7 +110,9 @@ def from_definition(name: str, definition: object) -> tuple[Parameter | None, li
     if definition.get("default") is None:
         return parameter, wrong + unusable
     try:
-        parameter = replace(parameter, default=parameter.read(definition["default"]), has_default=True)
+        default = parameter.read(definition["default"])
+        _judge_as_written(definition["default"], parameter)
+        parameter = replace(parameter, default=default, has_default=True)
     except Refused as error:
         unusable.append(f"its default doesn't fit it. {error}")
     return parameter, wrong + unusable
@@ -130,6 +132,16 @@ def _constraints(definitions: object, type_: str) -> tuple[tuple[Constraint, ...
     return tuple(made), unusable
 
 
+def _judge_as_written(default: object, parameter: Parameter) -> None:
+    """Heat also holds the constraints against a default as written: a JSON's characters, a list's one ""."""
+    if parameter.type == "string" and not isinstance(default, str):
+        if parameter.constraint("length") or parameter.constraint("allowed_pattern"):
+            raise Refused("Put quotes around it.")
+    elif parameter.type in ("json", "comma_delimited_list") and isinstance(default, str):
+        for one in parameter.constraints:
+            one.judge(default if parameter.type == "json" else default.split(","))
+
+
 def _is_no_text(value: object) -> bool:
     return isinstance(value, dict | list)
 
@@ -146,7 +158,8 @@ def _string(given: object) -> str:
 
 def _number(given: object) -> int | float:
     try:
-        return number(given)
+        value = number(given)
+        return int(value) if value == int(value) else value
     except (ValueError, TypeError) as error:
         raise Refused("Enter a number.") from error
 
