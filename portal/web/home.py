@@ -35,11 +35,11 @@ def show() -> ResponseReturnValue:
     )
 
 
-@blueprint.post("/tenant")
+@blueprint.post("/tenant/<uuid:tenant_id>")
 @needs(Permission.TENANT_SWITCH)
-def switch_tenant() -> ResponseReturnValue:
+def switch_tenant(tenant_id: UUID) -> ResponseReturnValue:
     """Works in another tenant from here on."""
-    tenant = tenants.get(UUID(request.form.get("tenant", "")), for_=current_user)
+    tenant = tenants.get(tenant_id, for_=current_user)
     session["tenant"] = str(tenant.id)
     flash(f"You work in {tenant.name} now.", "good")
     return redirect(url_for(".show"))

@@ -10,6 +10,7 @@ from lxml import html
 from werkzeug.test import TestResponse
 
 from portal.domain.people.models import User
+from portal.domain.store.db import db
 
 _FIELDS = ".//input[not(@type='hidden')] | .//select | .//textarea[not(@hidden)]"
 _HANDLERS = "//@*[starts-with(name(), 'on') or starts-with(name(), 'hx-on')]"
@@ -19,6 +20,7 @@ class Page:
     """One person's browser: `get` and `submit` answer the page where it ended up, redirects followed."""
 
     def __init__(self, app: Flask) -> None:
+        self._app = app
         self._client = app.test_client()
 
     def sign_in(self, user: User) -> "Page":
@@ -47,7 +49,12 @@ class Page:
     ) -> "Answer":
         """Any request; follows redirects unless htmx asks."""
         sent = (headers or {}) | ({"HX-Request": "true"} if htmx else {})
-        response = self._client.open(url, method=method, data=data, headers=sent, follow_redirects=not htmx)
+        # A context of its own, as each request has in life: nothing of the test's session or `g` is shared.
+        with self._app.app_context():
+            response = self._client.open(
+                url, method=method, data=data, headers=sent, follow_redirects=not htmx
+            )
+        db.session.rollback()  # the test's own session sees what the request wrote
         answer = Answer(self, response)
         answer.check()
         return answer
@@ -224,19 +231,23 @@ class Form:
         data = {name: list(each) for name, each in self.fields.items()}
         for name, value in values.items():
             data[name] = [] if value is None else value if isinstance(value, list) else [value]
-        data |= self._pressed(button)
-        url = urljoin(self.answer.url, self.element.get("action") or "")
+        pressed = self._pressed(button)
+        if pressed is not None and pressed.get("name"):
+            data[pressed.get("name")] = [pressed.get("value", "")]
+        action = pressed.get("formaction") if pressed is not None else None
+        url = urljoin(self.answer.url, action or self.element.get("action") or "")
         if self.element.get("method", "get").lower() == "get":
             query = [(name, value) for name, each in data.items() for value in each]
             return self.answer.page.get(f"{url.partition('?')[0]}?{urlencode(query)}", htmx=htmx)
         headers = {"Referer": "http://localhost" + self.answer.url}
         return self.answer.page.send("POST", url, data=data, htmx=htmx, headers=headers)
 
-    def _pressed(self, words: str | None) -> dict[str, list[str]]:
-        buttons = [each for each in self.element.iter("button") if words is None or _name(each) == words]
-        assert buttons or words is None, f"no button “{words}”"
-        named = [each for each in buttons if each.get("name")]
-        return {named[0].get("name"): [named[0].get("value", "")]} if named and words else {}
+    def _pressed(self, words: str | None) -> html.HtmlElement | None:
+        if words is None:
+            return None
+        buttons = [each for each in self.element.iter("button") if _name(each) == words]
+        assert buttons, f"no button “{words}”"
+        return buttons[0]
 
 
 def _words(element: html.HtmlElement) -> str:

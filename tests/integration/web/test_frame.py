@@ -1,0 +1,88 @@
+"""What is around every page: headers, request ids, files, colours, the tenant."""
+
+import re
+
+from portal.domain.people import accounts
+from portal.domain.people.models import User
+from portal.domain.tenants.models import Tenant
+from tests.support.page import Page
+
+
+def test_every_answer_carries_the_security_headers(page: Page, ada: User) -> None:
+    page.sign_in(ada)
+    for url in ("/sign-in", "/", "/nothing", "/healthz"):
+        headers = page.get(url).headers
+        policy = headers["Content-Security-Policy"]
+        assert "default-src 'none'" in policy
+        assert "unsafe" not in policy
+        assert headers["X-Content-Type-Options"] == "nosniff"
+        assert "frame-ancestors 'none'" in policy
+        assert headers["Referrer-Policy"] == "same-origin"
+        assert headers["Cache-Control"] == "no-store"
+
+
+def test_the_session_cookie_is_kept_from_scripts_and_other_sites(page: Page, ada: User) -> None:
+    cookie = page.get("/sign-in").headers["Set-Cookie"]
+    assert "HttpOnly" in cookie
+    assert "SameSite=Lax" in cookie
+
+
+def test_a_request_id_is_made_or_taken_over(page: Page) -> None:
+    assert re.fullmatch(r"req-[0-9a-f-]{36}", page.get("/sign-in").headers["X-Request-ID"])
+    given = page.get("/sign-in", headers={"X-Request-ID": "proxy-12345678"})
+    assert given.headers["X-Request-ID"] == "proxy-12345678"
+
+
+def test_a_request_id_that_could_harm_the_log_is_replaced(page: Page) -> None:
+    answer = page.get("/sign-in", headers={"X-Request-ID": 'a" evil="1'})
+    assert answer.headers["X-Request-ID"].startswith("req-")
+
+
+def test_files_are_there_and_kept_by_browsers_forever(page: Page) -> None:
+    form = page.get("/sign-in")
+    for address in [*form.tree.xpath("//link/@href"), *form.tree.xpath("//script/@src")]:
+        assert re.search(r"\.[0-9a-f]{12}\.(css|js|svg)$", address)
+        file = page.get(address)
+        assert file.status == 200
+        assert "immutable" in file.headers["Cache-Control"]
+        assert file.headers["X-Content-Type-Options"] == "nosniff"
+
+
+def test_the_colours_are_the_systems_until_chosen(page: Page, ada: User) -> None:
+    page.sign_in(ada)
+    home = page.get("/keys/")
+    assert "data-theme" not in home.one("//html").attrib
+    dark = home.form("/theme").submit("Dark")
+    assert dark.url == "/keys/"
+    assert dark.one("//html").get("data-theme") == "dark"
+    assert "data-theme" not in dark.form("/theme").submit("System").one("//html").attrib
+
+
+def test_a_made_up_theme_is_no_theme(page: Page, ada: User) -> None:
+    page.sign_in(ada)
+    form = page.get("/").form("/theme")
+    assert form.submit(theme='"><script>').one("//html").get("data-theme") is None
+
+
+def test_a_person_in_two_tenants_switches_between_them(page: Page, ada: User, school: Tenant) -> None:
+    accounts.join(ada, school.id)
+    page.sign_in(ada)
+    home = page.get("/")
+    assert "Research Lab" in home.one("//*[@id='tenant-menu']/summary").text_content()
+    switched = home.form(button="Teaching").submit("Teaching")
+    assert "You work in Teaching now." in switched.text
+    assert "Teaching" in page.get("/keys/").one("//*[@id='tenant-menu']/summary").text_content()
+
+
+def test_nobody_switches_to_a_foreign_tenant(page: Page, ada: User, school: Tenant) -> None:
+    page.sign_in(ada)
+    form = page.get("/keys/").form("/keys/")
+    answer = page.post(f"/tenant/{school.id}", {"csrf_token": form["csrf_token"]})
+    assert answer.status == 404
+    assert "Teaching" not in answer.text
+
+
+def test_the_navigation_marks_where_one_is(page: Page, ada: User) -> None:
+    page.sign_in(ada)
+    places = page.get("/catalogue/sizes").words("//nav[@aria-label='Main']//a[@aria-current='page']")
+    assert places == ["Catalogue"]
