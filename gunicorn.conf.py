@@ -5,6 +5,8 @@ import os
 worker_class = "gthread"
 workers = int(os.environ.get("WEB_CONCURRENCY", "2"))
 threads = int(os.environ.get("WEB_THREADS", "8"))
+# Loaded once and shared by the forked workers; nothing is connected before the fork.
+preload_app = True
 control_socket_disable = True
 graceful_timeout = 15
 keepalive = 5

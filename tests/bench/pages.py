@@ -164,9 +164,9 @@ def _load(portal: Running, cookie: str, path: str) -> float:
 def memory(portal: Running) -> dict[str, dict[str, float]]:
     """RSS and PSS in MiB of the fullest web worker and RQ worker; PSS counts shared pages by their share."""
     found: dict[str, list[dict[str, float]]] = {}
-    for pid, command in portal.processes().items():
-        for name, sign in (("web worker", "gunicorn wsgi:app"), ("RQ worker", "portal.worker")):
-            if sign in command:
+    for pid, process in portal.processes().items():
+        for name, sign in (("web worker", "web"), ("RQ worker", "worker-")):
+            if process.startswith(sign):
                 found.setdefault(name, []).append(_rollup(pid))
     figures = {name: max(sizes, key=lambda size: size["pss"]) for name, sizes in found.items()}
     rows = [(name, size["rss"], size["pss"]) for name, size in figures.items()]

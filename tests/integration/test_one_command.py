@@ -53,13 +53,9 @@ def test_it_brings_everything_up_keeps_it_up_and_leaves_nothing(portal: Running)
         assert (portal.home.path / name).stat().st_mode & 0o777 == 0o600
 
     # A part that is killed comes back by itself.
-    clock = next(pid for pid, command in portal.processes().items() if "portal.clock" in command)
+    clock = next(pid for pid, name in portal.processes().items() if name == "clock")
     os.kill(clock, signal.SIGKILL)
-    until(
-        lambda: any(
-            "portal.clock" in line for line in portal.processes().values() if clock not in portal.processes()
-        )
-    )
+    until(lambda: clock not in portal.processes() and "clock" in portal.processes().values())
 
     # A second one in the same folder says what is wrong.
     second = subprocess.run(

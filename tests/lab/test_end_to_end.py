@@ -101,8 +101,8 @@ def test_workers_killed_in_the_middle_neither_lose_nor_double_a_launch(
     portal: Running, launch: Launcher, cloud: Cloud
 ) -> None:
     launched = [launch("ubuntu-basic") for _ in range(3)]
-    for pid, command in portal.processes().items():
-        if "portal.worker" in command:
+    for pid, name in portal.processes().items():
+        if name.startswith("worker-"):
             os.kill(pid, signal.SIGKILL)
     for vm in launched:
         launch.until(vm, State.ACTIVE, seconds=240)

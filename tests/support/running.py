@@ -33,7 +33,7 @@ class Running:
         return f"http://127.0.0.1:{self.port}"
 
     def processes(self) -> dict[int, str]:
-        """Its processes below the supervisor: process id → command line."""
+        """Its processes below the supervisor, by process id: worker-vms, worker-chores, clock, web, …"""
         children: dict[int, list[int]] = {}
         for stat in Path("/proc").glob("[0-9]*/stat"):
             with contextlib.suppress(OSError):
@@ -45,8 +45,7 @@ class Running:
             for pid in children.get(waiting.pop(), []):
                 waiting.append(pid)
                 with contextlib.suppress(OSError):
-                    command = Path(f"/proc/{pid}/cmdline").read_bytes()
-                    found[pid] = command.replace(b"\0", b" ").decode().strip()
+                    found[pid] = Path(f"/proc/{pid}/comm").read_text().strip()
         return found
 
     def log(self, name: str) -> str:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from portal.cli.processes import Program, spawn, stop
+from portal.cli.processes import Program, python, spawn, stop
 
 SLEEPS = [sys.executable, "-c", "import time; time.sleep(60)"]
 # A child that takes no request to end, with a child of its own; it prints that one's process id.
@@ -57,7 +57,7 @@ def test_a_program_that_ended_is_started_again_and_later_each_time(
     program.start()
     for pause in (0.5, 1.0, 2.0):
         assert program.process
-        program.process.wait()
+        program.process.join()
         program.look_after(said.append)
         assert f"ended (status 3); starting it again in {pause:g} s" in said[-1]
         ended = program.process
@@ -81,7 +81,7 @@ def test_a_long_steady_run_makes_earlier_ends_forgotten(
     clock[0] += 61
     assert program.process
     program.process.kill()
-    program.process.wait()
+    program.process.join()
     program.look_after(said.append)
     assert "starting it again in 0.5 s" in said[-1]
 
@@ -101,7 +101,7 @@ def test_a_child_ends_with_its_parent_even_when_that_is_killed(tmp_path: Path) -
     script = (
         "import os, sys, time\n"
         "from portal.cli.processes import spawn\n"
-        f"child = spawn({SLEEPS!r}, os.environ, sys.stderr.buffer)\n"
+        f"child = spawn('sleeper', {SLEEPS!r}, os.environ, sys.stderr.buffer, sys.stderr.buffer)\n"
         "print(child.pid, flush=True)\n"
         "time.sleep(60)\n"
     )
@@ -117,10 +117,27 @@ def test_a_child_ends_with_its_parent_even_when_that_is_killed(tmp_path: Path) -
 
 def test_a_ctrl_c_at_the_terminal_does_not_reach_the_children(tmp_path: Path) -> None:
     with (tmp_path / "log").open("wb") as log:
-        child = spawn(SLEEPS, os.environ, log)
-    assert os.getpgid(child.pid) == child.pid != os.getpgid(0)
+        child = spawn("sleeper", SLEEPS, os.environ, log, log)
+    assert child.pid
+    until(lambda: os.getpgid(child.pid or 0) == child.pid)
     child.kill()
-    child.wait()
+    child.join()
+
+
+def test_a_module_runs_in_a_fork_as_python_m_would_run_it(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    with log.open("wb") as output:
+        child = spawn("told", python("base64", "-t"), {"ONLY": "this"}, output, output)
+    child.join()
+    assert child.exitcode == 0
+    assert "b'Aladdin:open sesame'" in log.read_text()
+
+
+def test_a_module_that_fails_ends_with_its_own_status(tmp_path: Path) -> None:
+    with (tmp_path / "log").open("wb") as output:
+        child = spawn("wrong", python("base64", "--no-such-option"), os.environ, output, output)
+    child.join()
+    assert child.exitcode == 2
 
 
 def test_a_log_begins_anew_when_it_has_grown_long(program: Program, monkeypatch: pytest.MonkeyPatch) -> None:
