@@ -12,7 +12,7 @@ from typing import Any
 from portal.domain.catalog import parameters as reading
 from portal.domain.catalog import references, yamltext
 from portal.domain.catalog.constraints import Constraint, Refused
-from portal.domain.catalog.parameters import Parameter, Role, as_text
+from portal.domain.catalog.parameters import Parameter, Role
 
 __all__ = [
     "Checked",
@@ -23,7 +23,6 @@ __all__ = [
     "Refused",
     "Role",
     "Template",
-    "as_text",
     "read",
 ]
 
@@ -254,8 +253,8 @@ def _with_role(parameter: Parameter, taken: set[Role]) -> Parameter:
         role = ROLE_OF_CONSTRAINT.get(bears.detail, Role.ANSWER)
         role = Role.ANSWER if role in taken else role
         taken.add(role)
-    # Key pairs belong to the credential's user and the portal has none: without a default, ask a person.
-    if role is Role.KEYPAIR and not parameter.has_default:
+    # The portal has no key pairs (they are the credential's user's), and picks networks, not subnets.
+    if role in (Role.KEYPAIR, Role.SUBNET) and not parameter.has_default:
         role = Role.ANSWER
     return replace(parameter, role=role)
 

@@ -56,7 +56,7 @@ class Parameter:
     def choices(self) -> tuple[str, ...]:
         """The allowed values as a form sends them; empty when anything may be entered."""
         allowed = self.constraint("allowed_values")
-        return tuple(as_text(value) for value in allowed.detail) if allowed else ()
+        return tuple(self.as_text(value) for value in allowed.detail) if allowed else ()
 
     def constraint(self, kind: str) -> Constraint | None:
         """The first constraint of a kind, such as "range"."""
@@ -69,6 +69,14 @@ class Parameter:
             one.judge(value)
         return value
 
+    def as_text(self, value: object) -> str:
+        """A value of the parameter (or one of a list's) as a form shows and sends it."""
+        if self.type == "json":
+            return json.dumps(value, ensure_ascii=False)
+        if isinstance(value, bool):
+            return "true" if value else "false"
+        return ",".join(value) if isinstance(value, list) else str(value)
+
     def is_blank(self, given: object) -> bool:
         """Is this no answer? An empty text is one where Heat reads it and it may differ from a default."""
         if given is None:
@@ -76,15 +84,6 @@ class Parameter:
         if self.has_default and self.type in ("string", "comma_delimited_list"):
             return False
         return isinstance(given, str) and not given.strip()
-
-
-def as_text(value: object) -> str:
-    """A value as a form shows and sends it."""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, list) and all(isinstance(entry, str) and "," not in entry for entry in value):
-        return ",".join(value)
-    return json.dumps(value, ensure_ascii=False) if isinstance(value, dict | list) else str(value)
 
 
 def from_definition(name: str, definition: object) -> tuple[Parameter | None, list[str]]:

@@ -11,7 +11,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from portal.domain.catalog import hot, listing
-from portal.domain.catalog.hot import Parameter, Role, Template, as_text
+from portal.domain.catalog.hot import Parameter, Role, Template
 from portal.domain.catalog.listing import Entry, Listing
 
 CATALOG = "catalog.toml"
@@ -66,7 +66,7 @@ class Offering:
 
     def say(self, parameter: Parameter, value: object) -> str:
         """A value in words, as `choices` has them."""
-        text = as_text(value)
+        text = parameter.as_text(value)
         return self.labels.get(parameter.name, {}).get(text, text)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from portal.domain.catalog import catalog, keys
-from portal.domain.catalog.hot import Role, as_text
+from portal.domain.catalog.hot import Role
 from portal.domain.catalog.shelf import Offering
 from portal.domain.people.models import User
 from portal.domain.store import vault
@@ -52,7 +52,7 @@ def first(offering: Offering, tenant_id: UUID, by: User) -> dict[str, Any]:
     }
     found = {name: by_role[role] for role, name in names_by_role(offering).items() if role in by_role}
     defaults = {
-        parameter.name: as_text(parameter.default)
+        parameter.name: parameter.as_text(parameter.default)
         for parameter in offering.template.asked
         if parameter.has_default and not parameter.hidden
     }
