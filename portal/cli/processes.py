@@ -60,6 +60,7 @@ def _become(
         signal.signal(sign, signal.SIG_DFL)
     for stream, number in zip(streams, (1, 2), strict=True):
         os.dup2(stream, number)
+    sys.stdout, sys.stderr = os.fdopen(1, "w", buffering=1), os.fdopen(2, "w", buffering=1)
     os.environ.clear()
     os.environ.update(environment)
     if command[:2] != python("")[:2]:
