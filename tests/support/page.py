@@ -34,9 +34,9 @@ class Page:
         """What a link leads to; `htmx`: as a panel of the page asks."""
         return self.send("GET", url, htmx=htmx, headers=headers)
 
-    def post(self, url: str, data: Any = None, *, htmx: bool = False, **headers: str) -> "Answer":
+    def post(self, url: str, data: Any = None, *, headers: dict[str, str] | None = None) -> "Answer":
         """A POST that no form of ours made."""
-        return self.send("POST", url, data=data, htmx=htmx, headers=headers)
+        return self.send("POST", url, data=data, headers=headers)
 
     def send(
         self,
@@ -86,6 +86,11 @@ class Answer:
     @property
     def headers(self) -> Any:
         return self.response.headers
+
+    @property
+    def json(self) -> Any:
+        """The body of an answer to a machine."""
+        return self.response.json
 
     @property
     def is_html(self) -> bool:

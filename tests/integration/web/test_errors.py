@@ -5,10 +5,11 @@ import logging
 import pytest
 from werkzeug import exceptions
 
+from portal.domain.catalog import keys
 from portal.domain.people.models import User
-from portal.domain.store.errors import Forbidden, NotFound, Refused
+from portal.domain.store.errors import DomainError, Forbidden, NotFound, Refused
 from portal.openstack.errors import BadCredential, OverQuota, Unavailable
-from portal.web import errors, keys
+from portal.web import errors
 from tests.support.page import Page
 
 CASES = [
@@ -36,7 +37,7 @@ def failing(page: Page, ada: User, monkeypatch: pytest.MonkeyPatch, request: pyt
     def fail(*_args: object) -> None:
         raise error
 
-    monkeypatch.setattr(keys.keys, "of", fail)
+    monkeypatch.setattr(keys, "of", fail)
     return page.sign_in(ada)
 
 
@@ -92,4 +93,4 @@ def test_more_than_a_megabyte_is_refused_with_words(page: Page, ada: User) -> No
 
 def test_every_error_of_the_table_tells_the_next_step() -> None:
     for kind, trouble in errors.TABLE.items():
-        assert trouble.text or issubclass(kind, errors.domain.DomainError)
+        assert trouble.text or issubclass(kind, DomainError)

@@ -125,7 +125,7 @@ def test_a_form_from_another_site_does_nothing(page: Page, ada: User) -> None:
     answer = page.post(
         "/keys/",
         {"name": "evil", "public_key": "x"},
-        **{"Sec-Fetch-Site": "cross-site", "Referer": "https://evil.example/"},
+        headers={"Sec-Fetch-Site": "cross-site", "Referer": "https://evil.example/"},
     )
     assert answer.status == 400
     assert "nothing was done" in answer.text
