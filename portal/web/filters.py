@@ -1,16 +1,21 @@
 """Words of templates: how long ago, how much, how many, and a moment in the reader's own time."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
+from typing import Any
 
 from flask import Flask
 from markupsafe import Markup
 
+_GIVEN = ("vcpus", "ram_mib", "disk_gib", "gpus")
 STEPS = ((60, 1, "s"), (3600, 60, "min"), (172800, 3600, "h"))
 
 
 def install(app: Flask) -> None:
     """Gives templates the filters of this file."""
-    app.jinja_env.filters.update(ago=ago, moment=moment, mib=mib, gib=gib, size=size, plural=plural)
+    app.jinja_env.filters.update(
+        ago=ago, moment=moment, mib=mib, gib=gib, size=size, plural=plural, capacity=capacity
+    )
     app.jinja_env.trim_blocks = True
     app.jinja_env.lstrip_blocks = True
 
@@ -61,6 +66,15 @@ def gib(amount: float) -> str:
 def size(amount: int) -> str:
     """Bytes as people say it: “612 MiB”, “2.2 GiB”."""
     return mib(round(amount / 1024**2)) if amount >= 1024**2 else f"{round(amount / 1024)} KiB"
+
+
+def capacity(size: Any) -> str:
+    """What a flavor gives: “2 vCPU, 4 GiB memory, 40 GiB disk, 1 GPU”."""
+    given = {name: size[name] if isinstance(size, Mapping) else getattr(size, name) for name in _GIVEN}
+    parts = [f"{given['vcpus']} vCPU", f"{mib(given['ram_mib'])} memory"]
+    parts += [f"{gib(given['disk_gib'])} disk"] if given["disk_gib"] else []
+    parts += [plural(given["gpus"], "GPU")] if given["gpus"] else []
+    return ", ".join(parts)
 
 
 def plural(count: int, one: str, many: str | None = None) -> str:

@@ -193,10 +193,16 @@ def _write(vm: Vm, **facts: Any) -> None:
         )
 
 
+def has_console(vm: Vm, user: User) -> bool:
+    """Whether the person may have the console output fetched now."""
+    there = bool(vm.server_id) and vm.state is State.ACTIVE
+    return there and access.allows(user, Permission.VM_CONSOLE, vm.tenant_id)
+
+
 def ask_console(vm: Vm, *, by: User) -> None:
     """Has the console output fetched. Raises Forbidden, or Refused where there is no server."""
     access.require(by, Permission.VM_CONSOLE, vm.tenant_id)
-    if not vm.server_id or vm.state is not State.ACTIVE:
+    if not has_console(vm, by):
         raise Refused(f"{vm.name} has no console now.")
     with transaction():
         audit.record("vm.console", by=by, tenant_id=vm.tenant_id, vm_id=vm.id)

@@ -1,0 +1,150 @@
+"""VMs: the list, a VM's page that follows it live, and what people ask of it."""
+
+from typing import Any
+from uuid import UUID
+
+from flask import Blueprint, redirect, render_template, url_for
+from flask.typing import ResponseReturnValue
+from flask_login import current_user
+from htmx_flask import request
+
+from portal.domain.people import access
+from portal.domain.people.access import Permission
+from portal.domain.tenants import tenants
+from portal.domain.tenants.tenants import Tenant
+from portal.domain.vms import drafts, explain, history, power, vms
+from portal.domain.vms.vms import Event, State, Vm
+from portal.web import paths
+from portal.web.frame import here
+from portal.web.guards import needs
+from portal.web.panels import panel
+
+blueprint = Blueprint("vms", __name__, url_prefix="/vms")
+
+
+@blueprint.get("/")
+@needs(Permission.VM_VIEW)
+def index() -> ResponseReturnValue:
+    """The VMs of the person's tenant, or of all tenants for who looks after them; htmx gets the rows."""
+    search, number = request.args.get("q", ""), request.args.get("page", 1, type=int)
+    state = next((each for each in State if each == request.args.get("state")), None)
+    tenant = _tenant()
+    tenant_id = tenant.id if tenant else None
+    page = vms.search(current_user, tenant_id=tenant_id, text=search, state=state, page=number)
+    facts = {"page": page, "q": search, "state": state, "tenant": tenant} | _list_facts(page)
+    if request.htmx:
+        return panel("vms/_rows.html", **facts)
+    return render_template(
+        "vms/index.html",
+        **facts,
+        states=list(State),
+        tenants=tenants.visible(current_user),
+        drafts=drafts.open_of(current_user)[:3],
+    )
+
+
+@blueprint.get("/<uuid:vm_id>")
+@needs(Permission.VM_VIEW)
+def show(vm_id: UUID) -> ResponseReturnValue:
+    """One VM."""
+    return render_template("vms/page.html", **_facts(vms.get(vm_id, for_=current_user)))
+
+
+@blueprint.get("/<uuid:vm_id>/panel")
+@needs(Permission.VM_VIEW)
+def live(vm_id: UUID) -> ResponseReturnValue:
+    """The part of its page that changes."""
+    return panel("vms/_vm.html", **_facts(vms.get(vm_id, for_=current_user)))
+
+
+@blueprint.post("/<uuid:vm_id>/<any(start, stop, reboot):action>")
+@needs(Permission.VM_POWER)
+def switch(vm_id: UUID, action: str) -> ResponseReturnValue:
+    """Starts, stops or restarts it."""
+    vm = vms.get(vm_id, for_=current_user)
+    power.ask(vm, power.Action(action), by=current_user)
+    return redirect(url_for(".show", vm_id=vm.id))
+
+
+@blueprint.post("/<uuid:vm_id>/retry")
+@needs(Permission.VM_LAUNCH)
+def retry(vm_id: UUID) -> ResponseReturnValue:
+    """Has a failed launch tried again."""
+    vm = vms.get(vm_id, for_=current_user)
+    vms.ask(vm, Event.RETRY, by=current_user)
+    return redirect(url_for(".show", vm_id=vm.id))
+
+
+@blueprint.get("/<uuid:vm_id>/delete")
+@needs(Permission.VM_DELETE)
+def confirm_delete(vm_id: UUID) -> ResponseReturnValue:
+    """Says what would be gone, and asks."""
+    vm = vms.get(vm_id, for_=current_user)
+    if Event.DELETE not in vms.actions(vm, current_user):
+        return redirect(url_for(".show", vm_id=vm.id))
+    return render_template("vms/delete.html", vm=vm, steps=history.progress(vm).steps)
+
+
+@blueprint.post("/<uuid:vm_id>/delete")
+@needs(Permission.VM_DELETE)
+def delete(vm_id: UUID) -> ResponseReturnValue:
+    """Has it deleted."""
+    vm = vms.get(vm_id, for_=current_user)
+    vms.ask(vm, Event.DELETE, by=current_user)
+    return redirect(url_for(".show", vm_id=vm.id))
+
+
+@blueprint.get("/<uuid:vm_id>/console")
+@needs(Permission.VM_CONSOLE)
+def console(vm_id: UUID) -> ResponseReturnValue:
+    """The console output as last fetched; htmx gets the panel."""
+    vm = vms.get(vm_id, for_=current_user)
+    facts = {"vm": vm, "console": power.console(vm), "can_fetch": power.has_console(vm, current_user)}
+    return (
+        panel("vms/_console.html", **facts) if request.htmx else render_template("vms/console.html", **facts)
+    )
+
+
+@blueprint.post("/<uuid:vm_id>/console")
+@needs(Permission.VM_CONSOLE)
+def fetch_console(vm_id: UUID) -> ResponseReturnValue:
+    """Has the console output fetched; its page waits for it."""
+    vm = vms.get(vm_id, for_=current_user)
+    power.ask_console(vm, by=current_user)
+    return redirect(url_for(".console", vm_id=vm.id))
+
+
+def _tenant() -> Tenant | None:
+    """Whose VMs are listed: a member's own tenant; who looks after all of them may filter by one."""
+    if not access.everywhere(current_user, Permission.VM_VIEW):
+        return here()
+    wanted = request.args.get("tenant", "")
+    return next((each for each in tenants.visible(current_user) if str(each.id) == wanted), None)
+
+
+def _list_facts(page: vms.Page) -> dict[str, Any]:
+    """What the rows need besides the VMs: when to ask again, where the other pages are, what may be done."""
+    home, filters = here(), {name: request.args.get(name) or None for name in ("q", "state", "tenant")}
+    return {
+        "every": min(filter(None, map(vms.wait, page.items)), default=None),
+        "again": paths.path_of(request.full_path),
+        "page_url": lambda number: url_for(".index", page=number, **filters),
+        "can_launch": home and access.allows(current_user, Permission.VM_LAUNCH, home.id),
+        "everywhere": access.everywhere(current_user, Permission.VM_VIEW),
+    }
+
+
+def _facts(vm: Vm) -> dict[str, Any]:
+    """What a VM's page and its panel are drawn from; all of it from the portal's own tables."""
+    return {
+        "vm": vm,
+        "every": vms.wait(vm),
+        "power": power.word(vm),
+        "power_actions": power.actions(vm, current_user),
+        "actions": vms.actions(vm, current_user),
+        "has_console": power.has_console(vm, current_user),
+        "progress": history.progress(vm),
+        "timeline": history.timeline(vm),
+        "seconds": history.elapsed(vm),
+        "failure": explain.failure(vm.failure) if vm.failure and vm.state is State.ERROR else None,
+    }
