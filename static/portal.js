@@ -94,10 +94,12 @@
     for (const button of document.querySelectorAll("[aria-busy]")) button.removeAttribute("aria-busy");
   });
 
-  // A tab nobody looks at does not poll.
+  // A tab nobody looks at does not poll; filters that are empty don't stand in the address.
   document.addEventListener("htmx:config:request", (event) => {
     const { ctx } = event.detail;
     if (ctx.sourceEvent?.type === "every" && document.hidden) event.preventDefault();
+    if (ctx.request.method !== "GET" || !ctx.request.body) return;
+    for (const [name, value] of [...ctx.request.body]) if (value === "") ctx.request.body.delete(name);
   });
 
   // An error page of something between us and the portal must not land inside a panel.

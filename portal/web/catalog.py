@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from flask import Blueprint, flash, redirect, render_template, url_for
+from flask import Blueprint, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 from htmx_flask import request
@@ -65,7 +65,6 @@ def refresh() -> ResponseReturnValue:
     tenant = here()
     if tenant:
         catalog.ask_refresh(tenant, by=current_user)
-        flash("The cloud is being asked what it offers now.", "calm")
     kind = request.form.get("kind", "")
     page = kind if kind in ("images", "sizes", "networks") else "templates"
     filters = {name: request.form.get(name) or None for name in ("q", "distro", "gpus")}
