@@ -42,7 +42,7 @@ def _remember_people(app: Flask) -> None:
 
 
 def _register(app: Flask) -> None:
-    from portal.web import auth, catalog, health, home, keys  # noqa: PLC0415 - views import guards
+    from portal.web import auth, catalog, health, home, keys, launch, vms  # noqa: PLC0415 - views import guards
 
-    for module in (auth, home, catalog, keys, health):
+    for module in (auth, home, catalog, keys, vms, launch, health):
         app.register_blueprint(module.blueprint)
