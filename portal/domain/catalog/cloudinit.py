@@ -35,6 +35,7 @@ _MERGE = "list(append)+dict(no_replace,recurse_list)+str()"
 _STRUCTURE = frozenset(
     f"tag:yaml.org,2002:{name}" for name in ("map", "seq", "set", "omap", "pairs", "merge")
 )
+_BLANK = " \t\n"
 _BINARY = re.compile(r"[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f]")
 
 
@@ -45,13 +46,13 @@ class Mistake(ValueError):
 def check(own: str | bytes, keys: Sequence[str] = ()) -> None:
     """Raises Mistake when this is nothing that cloud-init reads, or too large, the keys included."""
     text = _text(own)
-    if not text:
+    if not text.strip():
         return
-    kind = _kind(text)
+    kind = _kind(text.lstrip(_BLANK))
     if kind == "cloud-config":
         _check_cloud_config(text)
     elif kind == "mime":
-        _check_mime(text)
+        _check_mime(text.lstrip(_BLANK))
     surplus = len(compose(text, keys).encode()) - LARGEST
     if surplus > 0:
         raise Mistake(f"It is {surplus} bytes too large: a server takes 48 KiB, the SSH keys included.")
@@ -59,7 +60,7 @@ def check(own: str | bytes, keys: Sequence[str] = ()) -> None:
 
 def compose(own: str | bytes, keys: Sequence[str]) -> str:
     """The user data of a server: the person's, the keys, or both as a MIME message; the same for the same."""
-    text = _text(own)
+    text = _text(own).lstrip(_BLANK)
     access = "#cloud-config\nssh_authorized_keys: " + json.dumps(list(keys), ensure_ascii=False) + "\n"
     if not keys or not text:
         return access if keys else text
@@ -73,7 +74,7 @@ def compose(own: str | bytes, keys: Sequence[str]) -> str:
 
 
 def _text(own: str | bytes) -> str:
-    """The text with the line ends of the guest, and without what an editor put before its first line."""
+    """The text with the line ends of the guest, and without the mark that some editors put before it."""
     try:
         text = own.decode() if isinstance(own, bytes) else own
         text.encode()
@@ -81,7 +82,7 @@ def _text(own: str | bytes) -> str:
         raise Mistake(
             "This is not a text in UTF-8. Binary files, such as gzip, can't be given here."
         ) from error
-    text = text.replace("\r\n", "\n").replace("\r", "\n").removeprefix("\ufeff").lstrip()
+    text = text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
     if found := _BINARY.search(text):
         line = text.count("\n", 0, found.start()) + 1
         raise Mistake(f"Line {line} has a control character: is this a binary file?")

@@ -123,7 +123,8 @@ def _length(detail: object, type_: str, _read: Read) -> Constraint:
     low, high = _bounds(detail, "length")
     if not all(bound is None or isinstance(bound, int) for bound in (low, high)):
         raise Unusable("length must be given in whole numbers")
-    unit = "characters" if type_ == "string" else "entries"
+    one, many = ("character", "characters") if type_ == "string" else ("entry", "entries")
+    unit = one if (low if high is None else high) == 1 else many
     if low is None:
         rule = f"Use at most {high} {unit}."
     elif high is None:

@@ -47,7 +47,7 @@ def _in_value(value: object, place: str, declared: Declared) -> Iterator[str]:
 def _in_call(function: object, argument: object, place: str, declared: Declared) -> Iterator[str]:
     name = argument[0] if isinstance(argument, list) and argument else argument
     if function == "get_file":
-        yield f"{place} uses get_file, but a template is sent alone: put the text into the template."
+        yield f"{place} uses get_file, but a template is sent alone: put its text here."
     elif function == "if":
         yield from _in_condition(name, place, declared)
     elif not isinstance(name, str):
