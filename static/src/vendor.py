@@ -109,10 +109,10 @@ def sprite(files: dict[str, str]) -> str:
 def cut(css: str) -> str:
     """Tabler's style without the rules, variables and animations that no page uses."""
     license_text = re.search(r"/\*!.*?\*/", css, flags=re.DOTALL)
-    used = words_of_pages()
+    own = (STATIC / "portal.css").read_text(encoding="utf-8")
+    used = words_of_pages() - own_classes(own)
     css = re.sub(r"/\*.*?\*/|@charset[^;]*;", "", css, flags=re.DOTALL)
     rules = [kept for rule in parse(css) if (kept := keep(rule, used))]
-    own = (STATIC / "portal.css").read_text(encoding="utf-8")
     drop_variables(rules, own)
     text = "".join(rule.text() for rule in rules if rule.inner or rule.body)
     text = drop_animations(text)
@@ -123,6 +123,11 @@ def words_of_pages() -> set[str]:
     """Every word of templates, views and script: a class is used if its name is among them."""
     places = [*WEB.rglob("*.html"), *WEB.rglob("*.py"), STATIC / "portal.js"]
     return {word for place in places for word in re.findall(r"[A-Za-z][\w-]*", place.read_text("utf-8"))}
+
+
+def own_classes(own: str) -> set[str]:
+    """The classes that are portal.css's alone: Tabler may mean something else by the same name."""
+    return {name for name in re.findall(r"\.([A-Za-z][\w-]*)", own) if not ALWAYS.fullmatch(name)}
 
 
 def parse(css: str) -> Iterator[Rule]:
