@@ -90,7 +90,8 @@ def of_step(step: str, review: Review, *, insist: bool = False) -> list[Section]
     ask = _Asker(review, insist)
     if step == MACHINE:
         alone = (Role.NAME, Role.IMAGE, Role.FLAVOR)
-        return [Section(one.label, [one]) for role in alone for one in ask.role(role)]
+        found = [one for role in alone for one in ask.role(role)]
+        return [Section("" if one.widget == "text" else one.label, [one]) for one in found]
     access, others = _groups(review.offering.template)
     reach = [*(ask.parameter(each) for each in access), *ask.role(Role.FLOATING_IP)]
     sections = [

@@ -110,6 +110,9 @@ def timeline(vm: Vm) -> list[Entry]:
         )
         for move in moves
     ]
+    events = _events(vm)
+    # A beginning is news only until its end is there.
+    ended = {_what(event) for event in events if not event.status.endswith("IN_PROGRESS")}
     entries += [
         Entry(
             event.at,
@@ -118,8 +121,9 @@ def timeline(vm: Vm) -> list[Entry]:
             "" if event.reason == "state changed" else event.reason,
             event.status.endswith("FAILED"),
         )
-        for event in _events(vm)
+        for event in events
         if event.resource != vm_stack_name(vm.id)
+        and not (event.status.endswith("IN_PROGRESS") and _what(event) in ended)
     ]
     return sorted(entries, key=lambda entry: entry.at, reverse=True)
 
@@ -145,6 +149,11 @@ def _events(vm: Vm) -> Sequence[HeatEvent]:
     return db.session.scalars(
         select(HeatEvent).where(HeatEvent.vm_id == vm.id).order_by(HeatEvent.at, HeatEvent.position)
     ).all()
+
+
+def _what(event: HeatEvent) -> tuple[str, str, str]:
+    """What an event is about: the stack, the resource, the action."""
+    return event.stack_id, event.resource, event.status.partition("_")[0]
 
 
 def _told(event: HeatEvent, words: Mapping[str, str]) -> str:

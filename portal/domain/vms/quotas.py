@@ -107,12 +107,12 @@ def reserve(tenant_id: UUID, asked: Amount, *, but: UUID | None = None) -> None:
 
 def explain(short: list[Line]) -> str:
     """Which limits a launch would exceed, in words."""
-    return f"This is more than your tenant's quota has left. {shortage(short)}"
+    return f"This is more than your tenant's quota has left ({shortage(short)})."
 
 
 def shortage(short: list[Line]) -> str:
-    """By how much each limit is exceeded, such as “vCPU: 8 wanted, 3 of 20 left.”"""
-    return "; ".join(_short_of(line) for line in short) + "."
+    """By how much each limit is exceeded, such as “vCPU: 8 wanted, 3 of 20 left”."""
+    return "; ".join(_short_of(line) for line in short)
 
 
 def _short_of(line: Line) -> str:

@@ -119,7 +119,7 @@ def _why_not(flavor: Flavor, review: Review) -> str:
     wanted = _cost(flavor, floating_ip=review.floating_ip)
     lines = [replace(line, asked=getattr(wanted, line.name)) for line in review.quota]
     short = [line for line in lines if not line.fits and line.name in {"vcpus", "ram_mib", "gpus"}]
-    return f"Over the quota. {quotas.shortage(short)}" if short else ""
+    return f"Over the quota ({quotas.shortage(short)})." if short else ""
 
 
 def _name_problem(draft: LaunchDraft, role: Mapping[Role, str], typed: Mapping[str, Any]) -> dict[str, str]:
