@@ -36,7 +36,9 @@ def hang_up(app: Flask) -> None:
 
 
 def _remember_people(app: Flask) -> None:
-    manager = LoginManager(app)
+    manager = LoginManager()
+    # Without its `current_user` for templates: the page of an error must not ask a database that is away.
+    manager.init_app(app, add_context_processor=False)
     manager.session_protection = None  # a session is ended by its epoch; addresses change on a phone
     manager.user_loader(accounts.load)
 

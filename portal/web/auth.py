@@ -56,9 +56,7 @@ def sign_out() -> ResponseReturnValue:
         accounts.sign_out(current_user)
     logout_user()
     session.clear()
-    response = redirect(url_for(".sign_in"))
-    response.headers["Clear-Site-Data"] = '"cache"'
-    return response
+    return redirect(url_for(".sign_in"))
 
 
 def _next() -> str:

@@ -7,7 +7,7 @@ import uuid
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from flask import Flask, Response, g, request
+from flask import Flask, Response, g, request, session
 
 from portal import log
 
@@ -82,6 +82,7 @@ def _note(response: Response) -> None:
         "path": request.path,
         "status": response.status_code,
         "ms": took,
+        "user_id": session.get("_user_id", "").partition(":")[0] or None,
         **{name: str(value) for name, value in (request.view_args or {}).items() if name.endswith("_id")},
     }
     logger.info("%s %s %s", request.method, request.path, response.status_code, extra=facts)

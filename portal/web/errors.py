@@ -14,6 +14,7 @@ from werkzeug.exceptions import HTTPException
 from portal import log
 from portal.domain.catalog.shelf import NoSuchTemplate
 from portal.domain.store import errors as domain
+from portal.domain.store.pulse import DatabaseAway
 from portal.openstack import errors as openstack
 from portal.web.guards import SignInNeeded
 from portal.web.paths import path_of
@@ -34,6 +35,13 @@ class Trouble:
 
 _BUSY_CLOUD = "The cloud does not answer just now. Nothing you entered is lost; try again in a minute."
 _ASK_ADMIN = "An administrator has to look at this tenant's credential. Nothing you entered is lost."
+_PART_AWAY = Trouble(
+    503,
+    "A part of the portal is away",
+    "It comes back by itself. Nothing you launched or deleted is lost; try again in a minute.",
+    "unplug",
+    lone=True,
+)
 
 TABLE: dict[type[Exception], Trouble] = {
     domain.NotFound: Trouble(404, "There is nothing here", "", "search"),
@@ -50,13 +58,8 @@ TABLE: dict[type[Exception], Trouble] = {
     openstack.NotAllowed: Trouble(503, "The cloud refuses the portal", _ASK_ADMIN, "unplug"),
     openstack.Unavailable: Trouble(503, "The cloud does not answer", _BUSY_CLOUD, "cloud-off"),
     openstack.OpenStackError: Trouble(503, "The cloud said no", _BUSY_CLOUD, "cloud-off"),
-    ConnectionError: Trouble(
-        503,
-        "A part of the portal is away",
-        "It comes back by itself. Nothing you launched or deleted is lost; try again in a minute.",
-        "unplug",
-        lone=True,
-    ),
+    DatabaseAway: _PART_AWAY,
+    ConnectionError: _PART_AWAY,
 }
 BY_STATUS: dict[int, Trouble] = {
     400: Trouble(400, "That request can't be read", "Go back, check what you entered and send it again."),

@@ -2,7 +2,17 @@
 
 from uuid import UUID
 
-from flask import Blueprint, flash, make_response, redirect, render_template, request, session, url_for
+from flask import (
+    Blueprint,
+    current_app,
+    flash,
+    make_response,
+    redirect,
+    render_template,
+    request,
+    session,
+    url_for,
+)
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
@@ -53,6 +63,11 @@ def choose_theme() -> ResponseReturnValue:
     back = paths.ours(paths.path_of(request.referrer or ""), url_for(".show"))
     response = make_response(redirect(back))
     response.set_cookie(
-        THEME_COOKIE, wanted if wanted in THEMES else "", max_age=YEAR, samesite="Lax", httponly=True
+        THEME_COOKIE,
+        wanted if wanted in THEMES else "",
+        max_age=YEAR,
+        samesite="Lax",
+        httponly=True,
+        secure=current_app.config["SESSION_COOKIE_SECURE"],
     )
     return response

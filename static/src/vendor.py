@@ -42,7 +42,7 @@ ALWAYS = re.compile(
     r"|row|row-cards|g-[0-4]|col|col-auto|col-\d+|col-(sm|md|lg)(-\d+|-auto)?|w-(100|auto)|h-100"
     r"|visually-hidden(-focusable)?|ms-auto|me-auto|mb-0|mt-0|list-unstyled|table-(sm|vcenter|responsive|nowrap)"
     r"|btn(-(primary|danger|link|sm|icon|list))?|form-(control|select|check|check-input|check-label|switch)"
-    r"|input-group(-text)?|card(-(header|body|footer|title))?|table(-\w+)?|active|disabled"
+    r"|input-group(-text)?|card(-(header|body))?|table(-\w+)?|active|disabled"
 )
 UNUSED = ("data-bs-", "data-theme", "theme-dark")
 

@@ -3,11 +3,12 @@
 from dataclasses import dataclass
 
 from sqlalchemy import text
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
 from portal.domain.store import volatile, wake
 from portal.domain.store.db import db
 
+DatabaseAway = OperationalError
 _LATE = 30.0
 
 

@@ -3,6 +3,8 @@
 import logging
 
 import pytest
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.orm import Session
 from werkzeug import exceptions
 
 from portal.domain.catalog import keys
@@ -94,3 +96,19 @@ def test_more_than_a_megabyte_is_refused_with_words(page: Page, ada: User) -> No
 def test_every_error_of_the_table_tells_the_next_step() -> None:
     for kind, trouble in errors.TABLE.items():
         assert trouble.text or issubclass(kind, DomainError)
+
+
+@pytest.mark.parametrize("htmx", [False, True])
+def test_a_database_that_is_away_has_a_page_that_needs_none(
+    page: Page, ada: User, monkeypatch: pytest.MonkeyPatch, htmx: bool
+) -> None:
+    page.sign_in(ada)
+
+    def away(*_args: object, **_more: object) -> None:
+        raise OperationalError("SELECT 1", {}, ConnectionRefusedError())
+
+    monkeypatch.setattr(Session, "execute", away)
+    monkeypatch.setattr(Session, "get", away)
+    answer = page.get("/keys/", htmx=htmx)
+    assert answer.status == 503
+    assert "A part of the portal is away" in answer.text
