@@ -77,7 +77,8 @@ def remove(key_id: UUID, *, by: User) -> None:
 def read(text: str) -> tuple[str, str, str]:
     """(kind, one clean line, SHA256 fingerprint as ssh-keygen prints it). Raises Refused on public_key."""
     line = _one_line(text)
-    kind, body, *comment = line.split(None, 2)
+    # Heat writes keys into user data as JSON, where YAML can't read the escapes of characters beyond U+FFFF.
+    kind, body, *comment = "".join(character for character in line if character <= "\uffff").split(None, 2)
     blob = _blob(kind, body)
     digest = base64.b64encode(hashlib.sha256(blob).digest()).decode().rstrip("=")
     return kind, " ".join([kind, body, *comment]), f"SHA256:{digest}"
