@@ -27,7 +27,7 @@ PATIENCE = timedelta(minutes=1)
 def templates() -> ResponseReturnValue:
     """What is on the shelf."""
     search = request.args.get("q", "")
-    return _show("templates", items=catalog.templates(search), q=search)
+    return _show("catalog/templates.html", items=catalog.templates(search), q=search)
 
 
 @blueprint.get("/images")
@@ -37,7 +37,7 @@ def images() -> ResponseReturnValue:
     search, distro, tenant = request.args.get("q", ""), request.args.get("distro", ""), here()
     found = catalog.images(tenant.id, search, distro) if tenant else []
     distros = catalog.distros(tenant.id) if tenant else []
-    return _show("images", items=found, q=search, distro=distro, distros=distros)
+    return _show("catalog/images.html", items=found, q=search, distro=distro, distros=distros)
 
 
 @blueprint.get("/sizes")
@@ -46,7 +46,7 @@ def sizes() -> ResponseReturnValue:
     """The flavors of the tenant's cloud."""
     search, gpus, tenant = request.args.get("q", ""), bool(request.args.get("gpus")), here()
     found = catalog.flavors(tenant.id, search, gpus=gpus) if tenant else []
-    return _show("sizes", items=found, q=search, gpus=gpus)
+    return _show("catalog/sizes.html", items=found, q=search, gpus=gpus)
 
 
 @blueprint.get("/networks")
@@ -54,7 +54,9 @@ def sizes() -> ResponseReturnValue:
 def networks() -> ResponseReturnValue:
     """The networks members may launch in."""
     search, tenant = request.args.get("q", ""), here()
-    return _show("networks", items=tenants.networks(tenant.id, search) if tenant else [], q=search)
+    return _show(
+        "catalog/networks.html", items=tenants.networks(tenant.id, search) if tenant else [], q=search
+    )
 
 
 @blueprint.post("/refresh")
@@ -71,12 +73,12 @@ def refresh() -> ResponseReturnValue:
     return redirect(url_for(f".{page}", asked=int(datetime.now(UTC).timestamp()), **filters))
 
 
-def _show(kind: str, **facts: Any) -> ResponseReturnValue:
+def _show(template: str, **facts: Any) -> ResponseReturnValue:
     """The page, or only its results where htmx asks; they ask again while the cloud is being looked at."""
     tenant = here()
     asked = request.args.get("asked", type=int)
     facts |= {
-        "kind": kind,
+        "kind": template.removeprefix("catalog/").removesuffix(".html"),
         "tenant": tenant,
         "every": 1 if tenant and _is_awaited(tenant, asked) else None,
         "can_refresh": tenant and access.allows(current_user, Permission.CATALOG_REFRESH, tenant.id),
@@ -84,8 +86,8 @@ def _show(kind: str, **facts: Any) -> ResponseReturnValue:
         "again": paths.path_of(request.full_path),
     }
     if request.htmx:
-        return panel(f"catalog/_{kind}.html", **facts)
-    return render_template(f"catalog/{kind}.html", **facts)
+        return panel(template.replace("/", "/_"), **facts)
+    return render_template(template, **facts)
 
 
 def _is_awaited(tenant: Tenant, asked: int | None) -> bool:
