@@ -54,12 +54,11 @@ class Sandbox:
         response = self.faults.before(fault, service.name)
         if response is None:
             response = self._effect(service, path, request)
-        response.headers.setdefault("x-openstack-request-id", request_id())
         self.faults.after(fault)
         return response
 
     def _effect(self, service: Service, path: str, request: Request) -> Response:
-        host = request.host_url.rstrip("/")
+        host = self.world.host = request.host_url.rstrip("/")
         asked = Asked(request, self.world, host + service.prefix, path)
         with self.world.lock:
             stacks.settle(self.world)
@@ -71,6 +70,8 @@ class Sandbox:
                 response = handler(asked, **arguments)
             except Refused as refused:
                 response = refused.response
+            if _is_numbered(service, asked, response):
+                response.headers["x-openstack-request-id"] = request_id()
             service.finish(asked, response)
             self.world.save()
         if response.status_code == 401:
@@ -99,6 +100,13 @@ def _bearer(asked: Asked, service: Service) -> Row:
         raise Refused(_unauthenticated(service))
     token["seen"][service.name] = asked.world.now()
     return token
+
+
+def _is_numbered(service: Service, asked: Asked, response: Response) -> bool:
+    """Whether an answer has a request id: version lists, and Glance's 401, come before there is one."""
+    if service is glance.service and response.status_code == 401:
+        return False
+    return asked.path != "/" or service in (keystone.service, heat.service)
 
 
 def _permitted(rules: list[Row], service: str, asked: Asked) -> bool:

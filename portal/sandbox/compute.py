@@ -1,5 +1,6 @@
 """Servers: making, powering and deleting them, with Nova's quotas and what fits on the hosts."""
 
+import base64
 import hashlib
 import uuid
 from typing import Any
@@ -75,9 +76,22 @@ def _fits(flavor: Row, image: Row) -> None:
         raise Failure(400, "badRequest", message)
 
 
+def _short_enough(wanted: Row) -> None:
+    data = base64.b64encode(str(wanted.get("user_data") or "").encode()).decode()
+    texts = [
+        ("user_data", data, 65535),
+        *((k, str(v), 255) for k, v in (wanted.get("metadata") or {}).items()),
+    ]
+    for name, text, longest in texts:
+        if len(text) > longest:
+            words = f"Invalid input for field/attribute {name}. Value: {text}. '{text}' is too long"
+            raise Failure(400, "badRequest", words)
+
+
 def make(world: World, project: str, user: Row, wanted: Row, seconds: float) -> Row:
     """A server that is building and will be ACTIVE, or in ERROR, after `seconds`. Raises Failure."""
     flavor, image = wanted["flavor"], wanted["image"]
+    _short_enough(wanted)
     _fits(flavor, image)
     _reserve(world, project, flavor)
     now = world.now()
@@ -239,9 +253,12 @@ def view(world: World, server: Row, root: str, minor: int) -> Row:
         "os-extended-volumes:volumes_attached": [],
     }
     seen.update(_conditional(world, server))
-    if minor >= 100:
-        seen["image"]["properties"] = {}
+    if minor >= 96:
         seen.update(_newer(server))
+    if minor >= 98:
+        seen["image"]["properties"] = {}
+    if minor >= 100:
+        seen["scheduler_hints"] = {}
     return seen
 
 
@@ -266,7 +283,7 @@ def _newer(server: Row) -> Row:
     return {
         "locked": False, "description": None, "tags": server["tags"], "trusted_image_certificates": None,
         "server_groups": [], "locked_reason": None, "OS-EXT-SRV-ATTR:hostname": server["name"],
-        "pinned_availability_zone": None, "scheduler_hints": {},
+        "pinned_availability_zone": None,
     }  # fmt: skip
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from werkzeug.wrappers import Request, Response
 
-from portal.sandbox import stacks
+from portal.sandbox import living, stacks
 from portal.sandbox.faults import Fault, Faults
 from portal.sandbox.seed import plant
 from portal.sandbox.state import Row, World
@@ -49,7 +49,7 @@ class Control:
             stacks.settle(self._world)
             key = self._project(project)
             found = [s for s in self._world.rows("stack") if s["project_id"] == key]
-            return [stacks.summary(s) for s in found if deleted or s["deleted_at"] is None]
+            return [living.summary(s) for s in found if deleted or s["deleted_at"] is None]
 
     def stack_names(self, project: str) -> list[str]:
         return [stack["name"] for stack in self.stacks(project)]
@@ -67,6 +67,20 @@ class Control:
             if server_id not in self._world.tables["server"]:
                 raise KeyError(server_id)
             self._world.drop("server", server_id)
+            self._world.save()
+
+    def delete_image(self, image_id: str) -> None:
+        """Take an image away. Raises KeyError when there is none."""
+        with self._world.lock:
+            if image_id not in self._world.tables["image"]:
+                raise KeyError(image_id)
+            self._world.drop("image", image_id)
+            self._world.save()
+
+    def spoil_delete(self, name: str, reason: str) -> None:
+        """Let the next deletion of a stack fail for this reason. Raises KeyError for an unknown name."""
+        with self._world.lock:
+            stacks.spoil(self._world, name, reason)
             self._world.save()
 
     def delete_credential(self, name: str) -> None:

@@ -6,17 +6,13 @@ from datetime import UTC, datetime
 
 from werkzeug.wrappers import Response
 
-from portal.sandbox.keystone import refuse, service
+from portal.sandbox.keystone import MALFORMED, refuse, service
 from portal.sandbox.seed import hex_ident
 from portal.sandbox.state import Row, fine_stamp
 from portal.sandbox.wire import Asked, answer
 
 _PATH = "/v3/users/<user_id>/application_credentials"
 _ACTION = "You are not authorized to perform the requested action: "
-_MALFORMED = (
-    "The server could not comply with the request since it is either malformed or otherwise incorrect. "
-    "The client is assumed to be in error."
-)
 _IMMUTABLE = {"admin", "manager", "member", "reader"}
 
 
@@ -26,9 +22,12 @@ def create(asked: Asked, user_id: str) -> Response:
     _managing(asked)
     try:
         wanted = asked.body()["application_credential"]
+        if "name" not in wanted:
+            words = f"Invalid input for field/attribute application_credential. Value: {wanted}."
+            raise refuse(400, f"{words} 'name' is a required property")
         name = wanted["name"]
     except (ValueError, KeyError, TypeError) as error:
-        raise refuse(400, "'name' is a required property") from error
+        raise refuse(400, "Expecting to find application_credential in request body.") from error
     if _named(asked, name):
         words = (
             "Conflict occurred attempting to store application_credential - Duplicate entry found with name"
@@ -57,11 +56,9 @@ def list_all(asked: Asked, user_id: str) -> Response:
     found = [c for c in asked.world.rows("credential") if c["user_id"] == user_id]
     if "name" in asked.query:
         found = [c for c in found if c["name"] == asked.query["name"]]
-    links = {
-        "next": None,
-        "self": f"{asked.root}/v3/users/{user_id}/application_credentials",
-        "previous": None,
-    }
+    query = f"?{asked.request.query_string.decode()}" if asked.query else ""
+    address = f"{asked.root}/v3/users/{user_id}/application_credentials{query}"
+    links = {"next": None, "self": address, "previous": None}
     return answer(200, {"application_credentials": [_view(asked, c) for c in found], "links": links})
 
 
@@ -119,7 +116,7 @@ def _expiry(asked: Asked, text: str | None) -> float | None:
     except ValueError as error:
         raise refuse(400, f"Invalid input for field 'expires_at': {text!r} is not a date-time.") from error
     if at < asked.world.now():
-        raise refuse(400, f"The 'expires_at' must not be before now. {_MALFORMED}")
+        raise refuse(400, f"The 'expires_at' must not be before now. {MALFORMED}")
     return at
 
 

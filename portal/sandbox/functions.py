@@ -39,9 +39,29 @@ def resolve(node: Any, stage: Stage) -> Any:
             try:
                 return function(argument, stage)
             except (TypeError, ValueError, KeyError, IndexError) as error:
-                raise invalid(f".{name}: {error}") from error
+                raise invalid(str(error)) from error
     resolved = ((key, resolve(value, stage)) for key, value in node.items())
     return {key: value for key, value in resolved if value is not UNSET}
+
+
+def trace(node: Any, stage: Stage, path: str) -> None:
+    """Try every function of a node. Raises Invalid that says where."""
+    if isinstance(node, list):
+        for index, entry in enumerate(node):
+            trace(entry, stage, f"{path}.{index}")
+    if not isinstance(node, dict):
+        return
+    name = next(iter(node), "")
+    if len(node) == 1 and name in _FUNCTIONS:
+        try:
+            resolve(node, stage)
+        except Invalid as error:
+            # Heat lets an unknown parameter pass here and tells of it in the output
+            if error.kind != "UserParameterMissing":
+                raise invalid(f"{path}.{name}: : {error.message}") from error
+        return
+    for key, value in node.items():
+        trace(value, stage, f"{path}.{key}")
 
 
 def holds(node: Any, stage: Stage) -> bool:
@@ -246,5 +266,3 @@ _FUNCTIONS: dict[str, Callable[[Any, Stage], Any]] = {
     "and": lambda argument, stage: all(holds(entry, stage) for entry in _conditions("and", argument)),
     "or": lambda argument, stage: any(holds(entry, stage) for entry in _conditions("or", argument)),
 }
-
-__all__ = ["UNSET", "Invalid", "Stage", "holds", "resolve", "select"]

@@ -13,6 +13,7 @@ UNAUTHORIZED = (
     "the credentials required.<br /><br />"
 )
 _STEERING = {"limit", "marker", "sort", "sort_key", "sort_dir", "member_status"}
+_VISIBILITIES = ("public", "private", "shared", "community", "all")
 _PAGE = 25
 _MINORS = (17, *range(15, 12, -2), *range(12, -1, -1))
 
@@ -42,6 +43,9 @@ def listed_versions(asked: Asked) -> Response:
 
 @service.route("GET", "/v2/images")
 def list_all(asked: Asked) -> Response:
+    visibility = asked.query.get("visibility", "public")
+    if visibility not in _VISIBILITIES:
+        raise Refused(page(400, f"Invalid visibility value: {visibility}<br /><br />"))
     found = [image for image in asked.world.rows("image") if _wanted(image, asked)]
     _sort(found, asked)
     found = _after(found, asked.query.get("marker"))

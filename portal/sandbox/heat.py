@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 import yaml
 from werkzeug.wrappers import Response
 
-from portal.sandbox import heat_views, judge, parameters, stacks
+from portal.sandbox import heat_views, judge, living, parameters, stacks
 from portal.sandbox.parameters import Invalid
 from portal.sandbox.state import Row
 from portal.sandbox.template import Template, load, read
@@ -181,7 +181,7 @@ def _new(asked: Asked, project: str, body: Row) -> tuple[Row, Template]:
     }
     given = given_of(body, template)
     stack["given"] = given
-    stack["values"] = judge.judge(asked.world, template, given, stacks.pseudo(stack))
+    stack["values"] = judge.judge(asked.world, template, given, living.pseudo(stack))
     return stack, template
 
 
@@ -256,23 +256,15 @@ def show(asked: Asked, project: str, name: str, key: uuid.UUID) -> Response:  # 
 def delete(asked: Asked, project: str, name: str, key: uuid.UUID) -> Response:  # noqa: ARG001
     allow(asked, "stacks:delete")
     stack = exactly(asked, name, str(key))
-    return _delete(asked, stack, name)
+    if stack["deleted_at"] is not None:
+        raise missing(name)
+    stacks.delete(asked.world, stack)
+    return answer(204)
 
 
 @service.route("DELETE", "/v1/<project>/stacks/<wanted>")
-def delete_lookup(asked: Asked, project: str, wanted: str) -> Response:  # noqa: ARG001
-    allow(asked, "stacks:delete")
-    stack = find(asked, wanted)
-    if stack is None:
-        raise missing(wanted)
-    return _delete(asked, stack, wanted)
-
-
-def _delete(asked: Asked, stack: Row, wanted: str) -> Response:
-    if stack["deleted_at"] is not None:
-        raise missing(wanted)
-    stacks.delete(asked.world, stack)
-    return answer(204)
+def delete_lookup(asked: Asked, project: str, wanted: str) -> Response:
+    return lookup(asked, project, wanted)
 
 
 @service.route("POST", "/v1/<project>/stacks/<name>/<uuid:key>/actions")
@@ -284,7 +276,7 @@ def act(asked: Asked, project: str, name: str, key: uuid.UUID) -> Response:  # n
         raise bad("Multiple actions specified" if body else "No action specified")
     action = next(iter(body))
     if action in ("cancel_update", "cancel_without_rollback"):
-        state = stacks.status(stack)
+        state = living.status(stack)
         raise refuse(400, "NotSupported", f"Cancelling update when stack is {state} is not supported.")
     if action not in ("check", "suspend", "resume"):
         raise bad(f"Invalid action {action} specified")

@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 
 from werkzeug.wrappers import Response
 
-from portal.sandbox import heat_views, stacks
+from portal.sandbox import heat_views, living
 from portal.sandbox.heat import bad, body_of, exactly, refuse, service, told
 from portal.sandbox.parameters import Invalid, Parameter
 from portal.sandbox.resource_types import KINDS
@@ -35,6 +35,8 @@ def _number(asked: Asked, key: str) -> int | None:
 def list_stacks(asked: Asked, project: str) -> Response:
     if truth(asked.query.get("global_tenant", "false")):
         raise refuse(403, "Forbidden", "You are not authorized to use stacks:global_index.")
+    if asked.query.get("tags") and any(asked.query.get(key) for key in _NOT_WITH_TAGS):
+        raise refuse(500, "RemoteError")
     limit = _number(asked, "limit")
     show_deleted = truth(asked.query.get("show_deleted", "false"))
     mine = (s for s in asked.world.rows("stack") if s["project_id"] == project)
@@ -54,6 +56,8 @@ def list_stacks(asked: Asked, project: str) -> Response:
     return answer(200, body)
 
 
+# Heat joins the tags to its query and then looks for these in the wrong table; ids it finds none of there
+_NOT_WITH_TAGS = ("status", "action", "username", "name", "stack_name")
 _FILTERS: dict[str, Callable[[Row], str]] = {
     "id": lambda stack: str(stack["id"]),
     "name": lambda stack: str(stack["name"]),
@@ -71,12 +75,14 @@ _TAGS: dict[str, Callable[[set[str], set[str]], bool]] = {
 
 def _wanted(stack: Row, asked: Asked) -> bool:
     """Whether a stack meets the filters; what Heat doesn't know it ignores."""
+    if asked.query.get("tags") and asked.query.get("id"):
+        return False
     for key, of in _FILTERS.items():
         wanted = [value for value in asked.queries(key) if value]
         if wanted and of(stack) not in wanted:
             return False
     states = [value for value in asked.queries("status") if value]
-    if states and not {stacks.status(stack), stack["phase"]} & set(states):
+    if states and not {living.status(stack), stack["phase"]} & set(states):
         return False
     for key, meets in _TAGS.items():
         text = asked.query.get(key)
@@ -160,7 +166,7 @@ def list_outputs(asked: Asked, project: str, name: str, key: uuid.UUID) -> Respo
     stack = exactly(asked, name, str(key))
     outputs = [
         {"output_key": output, "description": definition.get("description") or "No description given"}
-        for output, definition in stacks.Living(asked.world, stack).outputs()
+        for output, definition in living.Living(asked.world, stack).outputs()
     ]
     return answer(200, {"outputs": outputs})
 
@@ -203,8 +209,11 @@ def validate(asked: Asked, project: str) -> Response:  # noqa: ARG001
         if definition["type"] not in KINDS:
             kind = definition["type"]
             raise bad(f"The Resource Type ({kind}) could not be found.")
-    described = {name: _described(parameter) for name, parameter in template.parameters.items()}
     given = body.get("parameters") or {}
+    described = {name: _described(parameter) for name, parameter in template.parameters.items()}
+    for name, value in given.items():
+        if name in described:
+            described[name]["Value"] = value
     return answer(
         200,
         {"Description": template.description, "Parameters": described, "Environment": _environment(given)},

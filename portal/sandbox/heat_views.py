@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from portal.sandbox import parameters, stacks
+from portal.sandbox import living, parameters
 from portal.sandbox.functions import resolve
 from portal.sandbox.parameters import Invalid
 from portal.sandbox.resource_types import KINDS
@@ -27,7 +27,7 @@ def brief(asked: Asked, stack: Row) -> Row:
         "links": [{"href": href(asked, stack), "rel": "self"}],
         "stack_name": stack["name"],
         "description": "",
-        "stack_status": stacks.status(stack),
+        "stack_status": living.status(stack),
         "stack_status_reason": stack["reason"],
         "creation_time": stamp(stack["created"]),
         "updated_time": _when(stack["updated"]),
@@ -40,7 +40,7 @@ def brief(asked: Asked, stack: Row) -> Row:
 
 
 def full(asked: Asked, stack: Row, *, outputs: bool) -> Row:
-    """A stack by itself; Heat leaves `deletion_time` empty here even when it is deleted."""
+    """A stack by itself."""
     template = read(stack["template"])
     shown = {
         name: parameters.shown(parameter, stack["values"][name])
@@ -52,9 +52,9 @@ def full(asked: Asked, stack: Row, *, outputs: bool) -> Row:
         "links": [{"href": href(asked, stack), "rel": "self"}],
         "creation_time": stamp(stack["created"]),
         "updated_time": _when(stack["updated"]),
-        "deletion_time": None,
+        "deletion_time": _when(stack["deleted_at"]),
         "notification_topics": [],
-        "parameters": {**stacks.pseudo(stack), **shown},
+        "parameters": {**living.pseudo(stack), **shown},
         "description": template.description,
         "template_description": template.description,
         "capabilities": [],
@@ -64,7 +64,7 @@ def full(asked: Asked, stack: Row, *, outputs: bool) -> Row:
         "parent": None,
         "stack_user_project_id": stack["user_project"],
         "tags": stack["tags"] or None,
-        "stack_status": stacks.status(stack),
+        "stack_status": living.status(stack),
         "stack_status_reason": stack["reason"],
     }
     if outputs and stack["deleted_at"] is None:
@@ -74,11 +74,11 @@ def full(asked: Asked, stack: Row, *, outputs: bool) -> Row:
 
 def all_outputs(asked: Asked, stack: Row) -> list[Row]:
     """The outputs with their values, as far as there are any yet."""
-    stage = stacks.Living(asked.world, stack)
+    stage = living.Living(asked.world, stack)
     return [_output(stage, name, definition) for name, definition in stage.outputs()]
 
 
-def _output(stage: stacks.Living, name: str, definition: Row) -> Row:
+def _output(stage: living.Living, name: str, definition: Row) -> Row:
     view: Row = {"output_key": name, "description": definition.get("description") or "No description given"}
     try:
         condition = definition.get("condition")

@@ -8,6 +8,10 @@ from portal.sandbox.seed import REGION, hex_ident
 from portal.sandbox.state import Row, World, fine_stamp
 from portal.sandbox.wire import UNAUTHENTICATED, Asked, Refused, Service, answer
 
+MALFORMED = (
+    "The server could not comply with the request since it is either malformed or otherwise incorrect. "
+    "The client is assumed to be in error."
+)
 DOMAIN = {"id": "default", "name": "Default"}
 # type: name, and what follows the service's root in the catalogue
 CATALOG = {
@@ -27,6 +31,13 @@ def refusal(status: int, message: str, **more: object) -> Response:
 
 
 service = Service("identity", "/identity", lost=lambda _path: refusal(404, "Not Found."))
+
+
+def _finish(_asked: Asked, response: Response) -> None:
+    response.headers["Vary"] = "X-Auth-Token"
+
+
+service.finish = _finish
 
 
 def refuse(status: int, message: str, **more: object) -> Refused:
@@ -63,8 +74,7 @@ def authenticate(asked: Asked) -> Response:
         given = auth["identity"][method]
         token = _METHODS[method](asked.world, given, auth.get("scope"))
     except (ValueError, KeyError, TypeError, IndexError) as error:
-        words = "The request body is malformed or names an unknown authentication method."
-        raise refuse(400, words) from error
+        raise refuse(400, f"Expecting to find auth in request body. {MALFORMED}") from error
     asked.world.put("token", token)
     headers = {"X-Subject-Token": token["id"]}
     return answer(201, {"token": describe(asked, token)}, headers=headers)
@@ -75,11 +85,7 @@ def _by_password(world: World, given: Row, scope: Row | None) -> Row:
     user = _user(world, wanted)
     if user is None or wanted.get("password") != user["password"]:
         raise refuse(401, UNAUTHENTICATED)
-    project = _scoped_project(world, scope)
-    if project and project["id"] not in user["roles"]:
-        raise refuse(401, UNAUTHENTICATED)
-    roles = user["roles"][project["id"]] if project else []
-    return _issue(world, user, project["id"] if project else None, roles, "password")
+    return _issue(world, user, *_place(world, user, scope), "password")
 
 
 def _by_credential(world: World, given: Row, scope: Row | None) -> Row:
@@ -106,11 +112,7 @@ def _by_token(world: World, given: Row, scope: Row | None) -> Row:
         words = "Using a delegated token to create another token is not allowed.."
         raise refuse(403, f"You are not authorized to perform the requested action: {words}")
     user = world.tables["user"][old["user_id"]]
-    project = _scoped_project(world, scope)
-    if project and project["id"] not in user["roles"]:
-        raise refuse(401, UNAUTHENTICATED)
-    roles = user["roles"][project["id"]] if project else []
-    token = _issue(world, user, project["id"] if project else None, roles, "token")
+    token = _issue(world, user, *_place(world, user, scope), "token")
     token["methods"] = ["token", *old["methods"]]
     return token
 
@@ -146,17 +148,21 @@ def _credential(world: World, given: Row) -> Row:
     return found
 
 
-def _scoped_project(world: World, scope: Row | None) -> Row | None:
-    if not scope or "project" not in scope:
-        return None
+def _place(world: World, user: Row, scope: Row | None) -> tuple[str, list[str]]:
+    """The project of a new token, which is the user's own when none is asked for, and the roles there."""
+    if not scope:
+        project, roles = next(iter(user["roles"].items()))
+        return project, roles
     wanted = scope["project"]
-    for project in world.rows("project"):
-        if wanted.get("id") == project["id"] or ("id" not in wanted and wanted["name"] == project["name"]):
-            return project
+    for row in world.rows("project"):
+        if wanted.get("id") == row["id"] or ("id" not in wanted and wanted["name"] == row["name"]):
+            if row["id"] in user["roles"]:
+                return row["id"], user["roles"][row["id"]]
+            break
     raise refuse(401, UNAUTHENTICATED)
 
 
-def _issue(world: World, user: Row, project_id: str | None, roles: list[str], method: str) -> Row:
+def _issue(world: World, user: Row, project_id: str, roles: list[str], method: str) -> Row:
     now = world.now()
     return {
         "id": f"gAAAAAB{secrets.token_urlsafe(129)}",
@@ -245,7 +251,7 @@ def revoke_token(asked: Asked) -> Response:
 
 @service.route("GET", "/v3/auth/catalog")
 def show_catalog(asked: Asked) -> Response:
-    links = {"next": None, "self": f"{asked.root}/v3/auth/catalog", "previous": None}
+    links = {"self": f"{asked.root}/v3/auth/catalog"}
     return answer(200, {"catalog": catalog(asked, asked.project), "links": links})
 
 

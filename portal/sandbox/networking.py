@@ -20,11 +20,12 @@ COUNTED = {
 class Failure(Exception):
     """A refusal of Nova or Neutron, to be told as an API error or as the reason of a failed resource."""
 
-    def __init__(self, status: int, kind: str, message: str) -> None:
+    def __init__(self, status: int, kind: str, message: str, *, left: str = "") -> None:
         super().__init__(message)
         self.status = status
         self.kind = kind
         self.message = message
+        self.left = left  # the id of what is there in spite of the failure
 
 
 def limits(world: World, project: str) -> dict[str, int]:
@@ -92,7 +93,7 @@ def add_rule(world: World, group: Row, rule: Row) -> Row:
     for old in group["security_group_rules"]:
         if all(old[key] == row[key] for key in facts):
             message = f"Security group rule already exists. Rule id is {old['id']}."
-            raise Failure(409, "SecurityGroupRuleExists", message)
+            raise Failure(409, "SecurityGroupRuleExists", message, left=group["id"])
     _sensible(row)
     row["standard_attr_id"] = len(world.tables["security_group"])
     row["belongs_to_default_sg"] = False
@@ -111,14 +112,7 @@ def _sensible(rule: Row) -> None:
     low, high = rule["port_range_min"], rule["port_range_max"]
     if low is not None and high is not None and low > high and rule["protocol"] != "icmp":
         message = "For TCP/UDP protocols, port_range_min must be <= port_range_max"
-        raise Failure(400, "SecurityGroupInvalidPortRange", message)
-    if rule["remote_ip_prefix"]:
-        try:
-            ipaddress.ip_network(rule["remote_ip_prefix"], strict=False)
-        except ValueError as error:
-            raise Failure(
-                400, "HTTPBadRequest", f"Invalid input for remote_ip_prefix. Reason: {error}."
-            ) from error
+        raise Failure(400, "SecurityGroupInvalidPortRange", message, left=rule["security_group_id"])
 
 
 def default_group(world: World, project: str) -> Row:
@@ -126,10 +120,11 @@ def default_group(world: World, project: str) -> Row:
     for group in world.rows("security_group"):
         if group["project_id"] == project and group["name"] == "default":
             return group
-    rules: list[Row] = [
-        {"direction": "ingress", "ethertype": kind, "description": None} for kind in ("IPv4", "IPv6")
-    ]
-    return make_security_group(world, project, "default", "Default security group", rules)
+    group = make_security_group(world, project, "default", "Default security group", [])
+    for kind in ("IPv4", "IPv6"):
+        rule = {"ethertype": kind, "remote_group_id": group["id"], "description": None}
+        add_rule(world, group, rule)
+    return group
 
 
 def make_port(world: World, project: str, network: Row, wanted: Row) -> Row:
@@ -170,6 +165,9 @@ def _fixed(world: World, network: Row, wanted: Row) -> Row:
         if address in _taken(world, network["id"]):
             message = f"IP address {address} already allocated in subnet {subnet['id']}"
             raise Failure(409, "IpAddressAlreadyAllocated", message)
+        if ipaddress.ip_address(address) not in ipaddress.ip_network(subnet["cidr"]):
+            words = "is not a valid IP for any of the subnets on the specified network."
+            raise Failure(400, "InvalidIpForNetwork", f"IP address {address} {words}")
         return {"subnet_id": subnet["id"], "ip_address": address}
     return {"subnet_id": subnet["id"], "ip_address": _free(world, network["id"], subnet)}
 
@@ -235,14 +233,25 @@ def associate(world: World, floating: Row, port: Row | None) -> None:
             )
             message = f"{words} {port['id']} using fixed IP, as that fixed IP already has a floating IP."
             raise Failure(409, "FloatingIPPortAlreadyAssociated", message)
-        owner = next((r for r in world.rows("router") if r["project_id"] == port["project_id"]), None)
         floating.update(
-            router_id=owner and owner["id"],
+            router_id=_router(world, floating, port)["id"],
             port_id=port["id"],
             fixed_ip_address=port["fixed_ips"][0]["ip_address"],
         )
     floating["updated_at"] = stamp(world.now())
     world.put("floatingip", floating)
+
+
+def _router(world: World, floating: Row, port: Row) -> Row:
+    """The router between a port's network and the external one."""
+    external, subnet = floating["floating_network_id"], port["fixed_ips"][0]["subnet_id"]
+    own = world.tables["network"][port["network_id"]]["project_id"]
+    for router in world.rows("router"):
+        if router["project_id"] == own and router["external_gateway_info"]["network_id"] == external:
+            return router
+    words = f"External network {external} is not reachable from subnet {subnet}.  Therefore, cannot associate"
+    message = f"{words} Port {port['id']} with a Floating IP."
+    raise Failure(404, "ExternalGatewayForFloatingIPNotFound", message)
 
 
 def floating_view(world: World, floating: Row) -> Row:

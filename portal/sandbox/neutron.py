@@ -61,6 +61,7 @@ def _nouns() -> str:
 @service.route("GET", f"/v2.0/<any({_nouns()}):noun>", f"/v2.0/<any({_nouns()}):noun>.json")
 def list_all(asked: Asked, noun: str) -> Response:
     key = noun.replace("-", "_")
+    _judge_query(asked, noun)
     found = [row for row in _seen(asked, noun) if _matches(row, asked)]
     sort_key = asked.query.get("sort_key", "id")
     found.sort(key=lambda row: str(row.get(sort_key)), reverse=asked.query.get("sort_dir") == "desc")
@@ -70,6 +71,18 @@ def list_all(asked: Asked, noun: str) -> Response:
     fields = asked.queries("fields")
     body[key] = [{k: v for k, v in row.items() if k in fields} if fields else row for row in found]
     return answer(200, body)
+
+
+def _judge_query(asked: Asked, noun: str) -> None:
+    """Neutron, unlike the others, minds a filter or a sort key it doesn't know."""
+    rows = asked.world.rows(NOUNS[noun][0])
+    known = set(rows[0]) if rows else None
+    filters = [key for key in asked.request.args if key not in _STEERING and known and key not in known]
+    if filters:
+        raise Refused(refusal(400, "HTTPBadRequest", f"{filters} is invalid attribute for filtering"))
+    keys = [key for key in asked.queries("sort_key") if known and key not in known]
+    if keys:
+        raise Refused(refusal(400, "HTTPBadRequest", f"{keys} is invalid attribute for sort_keys"))
 
 
 def _seen(asked: Asked, noun: str) -> Iterable[Row]:
@@ -180,7 +193,8 @@ def quota_details(asked: Asked, project: str) -> Response:
 
 def _quotas(asked: Asked, project: str) -> dict[str, Row]:
     if project != asked.project and not asked.is_admin:
-        raise Refused(refusal(403, "PolicyNotAuthorized", "(rule:get_quota) is disallowed by policy"))
+        words = "User does not have admin privileges: Only admin is authorized to access quotas"
+        raise Refused(refusal(403, "AdminRequired", f"{words} for another project."))
     world = asked.world
     own = limits(world, project)
     table = {name: {"limit": limit, "used": 0, "reserved": 0} for name, limit in _FIXED_QUOTAS.items()}

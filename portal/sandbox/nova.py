@@ -53,7 +53,10 @@ def _prepare(asked: Asked) -> None:
 
 
 def _finish(asked: Asked, response: Response) -> None:
-    if asked.path == "/" or response.status_code == 401:
+    if asked.path == "/":
+        return
+    response.headers["x-compute-request-id"] = response.headers["x-openstack-request-id"]
+    if response.status_code == 401:
         return
     try:
         version = f"2.{minor(asked)}"
@@ -118,7 +121,7 @@ def page(asked: Asked, noun: str, found: list[Row], path: str) -> tuple[list[Row
     shown = found[: int(limit)]
     if not shown or len(shown) < int(limit):
         return shown, {}
-    query = [(k, v) for k, v in asked.request.args.items(multi=True) if k != "marker"]
+    query = sorted((k, v) for k, v in asked.request.args.items(multi=True) if k != "marker")
     href = f"{root(asked)}/{path}?{urlencode([*query, ('marker', shown[-1]['id'])])}"
     return shown, {f"{noun}_links": [{"rel": "next", "href": href}]}
 

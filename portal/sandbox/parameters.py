@@ -58,8 +58,7 @@ class Parameter:
             message = f"Invalid parameter constraints for parameter {name}, expected a list"
             raise Invalid("InvalidSchemaError", message)
         for constraint in constraints:
-            if not isinstance(constraint, dict) or not any(key in constraint for key in _CONSTRAINTS):
-                raise Invalid("InvalidSchemaError", "No constraint expressed")
+            _check_constraint(constraint)
         return cls(
             name,
             schema["type"],
@@ -72,29 +71,45 @@ class Parameter:
 
     def value(self, given: Any, custom: Custom) -> Any:
         """The value in its type. Raises Invalid when it is missing or breaks a constraint."""
+        if self.default is not None:
+            _value, problem = self._judged(self.default, None)
+            if problem:
+                words = f"Parameter '{self.name}' is invalid: Invalid default {self.default} ({problem})"
+                raise Invalid("InvalidSchemaError", words)
         raw = self.default if given is None else given
         if raw is None:
             raise Invalid("UserParameterMissing", f"The Parameter ({self.name}) was not provided.")
-        try:
-            value = _READ[self.type](raw)
-            problems = (self._problem(constraint, value, custom) for constraint in self.constraints)
-            problem = next(filter(None, problems), "")
-        except (ValueError, TypeError) as error:
-            problem = str(error)
+        value, problem = self._judged(raw, custom)
         if problem:
             raise invalid(f"Parameter '{self.name}' is invalid: {problem}")
         return value
 
-    def _problem(self, constraint: Row, value: Any, custom: Custom) -> str:
+    def _judged(self, raw: Any, custom: Custom | None) -> tuple[Any, str]:
+        """The value in its type and what is wrong with it, or ""."""
+        try:
+            value = _READ[self.type](raw)
+            problems = (self._problem(constraint, value, custom) for constraint in self.constraints)
+            return value, next(filter(None, problems), "")
+        except (ValueError, TypeError) as error:
+            return None, str(error)
+
+    def _problem(self, constraint: Row, value: Any, custom: Custom | None) -> str:
         """What is wrong with the value, in the constraint's own words where it has some, or ""."""
         problem = ""
         for name, check in _CHECKS.items():
             if name in constraint:
                 problem = check(value, constraint[name], self.type)
-        if "custom_constraint" in constraint:
-            found = custom(constraint["custom_constraint"], value)
-            problem = f"Error validating value '{value}': {found}" if found else ""
+        if "custom_constraint" in constraint and custom:
+            problem = custom(constraint["custom_constraint"], value)
         return str(constraint.get("description") or problem) if problem else ""
+
+
+def _check_constraint(constraint: Any) -> None:
+    for key in constraint:
+        if key not in (*_CONSTRAINTS, "description"):
+            raise Invalid("InvalidSchemaError", f"Invalid key '{key}' for parameter constraints")
+    if not set(constraint) & set(_CONSTRAINTS):
+        raise Invalid("InvalidSchemaError", "No constraint expressed")
 
 
 def values(parameters: Mapping[str, Parameter], given: Mapping[str, Any], custom: Custom) -> dict[str, Any]:

@@ -38,6 +38,7 @@ class Kind:
     delete: Callable[[World, str], None]
     show: Callable[[World, str], Row | None]
     attributes: frozenset[str] = frozenset()
+    more: Callable[[World, Row], Row] = lambda _world, _shown: {}  # attributes that `show` leaves out
 
 
 def _make_group(making: Making) -> str:
@@ -107,12 +108,9 @@ def _fixed(making: Making, entry: Row) -> Row:
     return found
 
 
-def _show_port(world: World, key: str) -> Row | None:
-    port = world.get("port", key)
-    if port is None:
-        return None
+def _more_of_port(world: World, port: Row) -> Row:
     subnets = [world.tables["subnet"][ip["subnet_id"]] for ip in port["fixed_ips"]]
-    return {**port, "subnets": subnets, "network": world.tables["network"][port["network_id"]]}
+    return {"subnets": subnets, "network": world.tables["network"][port["network_id"]]}
 
 
 def _make_floating_ip(making: Making) -> str:
@@ -181,10 +179,13 @@ def _show_server(world: World, key: str) -> Row | None:
     server = world.get("server", key)
     if server is None:
         return None
-    view = compute.view(world, compute.look(world, server), "http://127.0.0.1:8774/v2.1", 100)
+    view = compute.view(world, compute.look(world, server), f"{world.host}/compute/v2.1", 96)
+    return {**view, "os_collect_config": {}}
+
+
+def _more_of_server(_world: World, view: Row) -> Row:
     networks = {name: [ip["addr"] for ip in ips] for name, ips in view["addresses"].items()}
-    first = next((ips[0] for ips in networks.values() if ips), "")
-    return {**view, "networks": networks, "first_address": first, "os_collect_config": {}}
+    return {"networks": networks, "first_address": next((ips[0] for ips in networks.values() if ips), "")}
 
 
 def find_plain(world: World, kind: str, wanted: str) -> Row | None:
@@ -217,13 +218,14 @@ KINDS = {
             "qos_policy "
             "port_security_enabled propagate_uplink_status no_fixed_ips"
         ),
-        ("network",), _make_port, networking.delete_port, _show_port,
+        ("network",), _make_port, networking.delete_port, lambda world, key: world.get("port", key),
         _words(
             "admin_state_up device_id device_owner fixed_ips mac_address name network_id security_groups "
             "status tenant_id allowed_address_pairs subnets port_security_enabled qos_policy_id "
             "dns_assignment network "
             "propagate_uplink_status"
         ),
+        _more_of_port,
     ),
     "OS::Neutron::FloatingIP": Kind(
         1.0,
@@ -253,6 +255,7 @@ KINDS = {
             "name addresses networks first_address instance_name accessIPv4 accessIPv6 console_urls tags "
             "os_collect_config"
         ),
+        _more_of_server,
     ),
     "OS::Heat::None": Kind(
         0.2, None, (), lambda making: making.name, lambda _world, _key: None, lambda _world, _key: {}

@@ -45,9 +45,11 @@ def names(asked: Asked) -> Response:
     return answer(200, {"servers": brief, **more})
 
 
-def _find(asked: Asked, key: str) -> Row:
+def _find(asked: Asked, key: str, *, words: str = "Instance {} could not be found.") -> Row:
     server = asked.world.get("server", key)
-    if server is None or (server["project_id"] != asked.project and not asked.is_admin):
+    if server is None:
+        raise refuse(404, words.format(key))
+    if server["project_id"] != asked.project and not asked.is_admin:
         raise refuse(404, f"Instance {key} could not be found.")
     return compute.look(asked.world, server)
 
@@ -85,7 +87,10 @@ def act(asked: Asked, key: str) -> Response:
     action = "reboot/HARD" if name == "reboot" and (given or {}).get("type") == "HARD" else name
     if action not in compute.POWER:
         raise refuse(400, f"There is no such action: {name}")
-    server = _find(asked, key)
+    if name == "reboot" and (given or {}).get("type") not in ("SOFT", "HARD"):
+        words = f"Invalid input for field/attribute reboot. Value: {given}."
+        raise refuse(400, f"{words} 'type' is a required property")
+    server = _find(asked, key, words="Instance {} has no mapping to a cell.")
     _writing(asked, f"servers:{compute.POWER[action][1]}")
     try:
         compute.power(asked.world, server, action, asked.token)

@@ -24,6 +24,7 @@ class World:
         self.settings = settings
         self.lock = threading.RLock()
         self.tables: defaultdict[str, dict[str, Row]] = defaultdict(dict)
+        self.host = ""  # where the services are, as the last request saw it
         self.agenda: list[tuple[float, str]] = []  # when to look at which stack again; a heap
         self._moment: float | None = None
         self._dirty: dict[tuple[str, str], None] = {}  # in the order of change

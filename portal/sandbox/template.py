@@ -10,6 +10,7 @@ from portal.sandbox.functions import holds, resolve
 from portal.sandbox.parameters import Invalid, Parameter, invalid
 from portal.sandbox.state import Row
 
+_FORMAT = "Template not in valid format:"
 LARGEST = 524_288
 _NAMES = ("newton", "ocata", "pike", "queens", "rocky", "wallaby")
 VERSIONS = (
@@ -56,12 +57,24 @@ def load(source: Any) -> Row:
     try:
         data = yaml.load(source, Loader=_Loader)  # noqa: S506  a subclass of the safe loader
     except yaml.YAMLError as error:
-        message = f"Template not in valid format: Error parsing template [root stack] {error}"
-        raise Invalid("HTTPBadRequest", message) from error
+        raise Invalid(
+            "HTTPBadRequest", f"{_FORMAT} Error parsing template [root stack] {_told(source)}"
+        ) from error
     if not isinstance(data, dict):
         words = "The template is not a JSON object or YAML mapping."
-        raise Invalid("HTTPBadRequest", f"Template not in valid format: {words}")
+        raise Invalid("HTTPBadRequest", f"{_FORMAT} {words}")
+    if "heat_template_version" not in data:
+        raise Invalid("HTTPBadRequest", f"{_FORMAT} Template format version not found.")
     return data
+
+
+def _told(source: str) -> str:
+    """What is wrong in the words of the loader that Heat uses, which is slower and says more."""
+    try:
+        yaml.safe_load(source)
+    except yaml.YAMLError as error:
+        return str(error)
+    return ""
 
 
 def read(raw: Row) -> Template:
@@ -95,7 +108,7 @@ def _check_sections(raw: Row) -> None:
         raise Invalid("InvalidTemplateVersion", f"The template version is invalid: {words}")
     for section in raw:
         if section not in _SECTIONS:
-            raise Invalid("InvalidTemplateSection", f"The template section is invalid: {section}")
+            raise invalid(f"The template section is invalid: {section}")
     for section in ("parameters", "resources", "outputs", "conditions"):
         found = raw.get(section) or {}
         if not isinstance(found, dict):
@@ -104,7 +117,8 @@ def _check_sections(raw: Row) -> None:
 
 def _check_output(name: str, output: Any) -> None:
     if not isinstance(output, dict) or "value" not in output:
-        raise invalid(f"outputs.{name}: Each output definition must contain a value key.")
+        message = "Each output definition must contain a value key."
+        raise invalid(f"Output validation error: : outputs.{name}: : {message}")
 
 
 def _check_resource(definition: Any) -> None:
@@ -116,7 +130,7 @@ def _check_resource(definition: Any) -> None:
         raise invalid("Each resource must contain a type key.")
     unknown = set(definition) - _RESOURCE
     if unknown:
-        raise invalid(f"Invalid keyword(s) inside a resource definition: {', '.join(sorted(unknown))}")
+        raise invalid(f'"{min(unknown)}" is not a valid keyword inside a resource definition')
 
 
 @dataclass
@@ -147,14 +161,21 @@ class Plain:
         return None
 
     def _known(self, name: str) -> None:
+        self.refer(name, "unknown")
+
+    def refer(self, name: str, where: str) -> None:
+        """Raises Invalid when there is no such resource, or when its condition doesn't hold."""
         if name not in self.template.resources or not self.enabled(name):
-            message = f'The specified reference "{name}" (in unknown) is incorrect.'
+            message = f'The specified reference "{name}" (in {where}) is incorrect.'
             raise Invalid("InvalidTemplateReference", message)
 
     def enabled(self, name: str) -> bool:
         """Whether the condition of a resource holds."""
         condition = self.template.resources[name].get("condition")
-        return condition is None or holds(condition, self)
+        try:
+            return condition is None or holds(condition, self)
+        except Invalid as error:
+            raise invalid(f"resources.{name}.condition: : {error.message}") from error
 
     def properties(self, name: str) -> Row:
         """The resolved properties of a resource."""
@@ -173,10 +194,20 @@ def dependencies(stage: Plain) -> dict[str, list[str]]:
     while len(ordered) < len(needs):
         ready = [name for name in needs if name not in ordered and set(needs[name]) <= set(ordered)]
         if not ready:
-            circle = ", ".join(f"{name}" for name in needs if name not in ordered)
+            called = {name: _called(stage, name) for name in needs if name not in ordered}
+            circle = ", ".join(
+                f"{word}: {{{', '.join(called[need] for need in needs[name] if need in called)}}}"
+                for name, word in called.items()
+            )
             raise Invalid("CircularDependencyException", f"Circular Dependency Found: {{{circle}}}")
         ordered.update({name: needs[name] for name in ready})
     return ordered
+
+
+def _called(stage: Plain, name: str) -> str:
+    """A resource as Heat's own code calls it."""
+    kind = str(stage.template.resources[name]["type"]).rpartition("::")[2]
+    return f'{"NoneResource" if kind == "None" else kind} "{name}"'
 
 
 def _needs(stage: Plain, name: str) -> list[str]:
@@ -184,30 +215,28 @@ def _needs(stage: Plain, name: str) -> list[str]:
     explicit = definition.get("depends_on") or []
     explicit = [explicit] if isinstance(explicit, str) else explicit
     for other in explicit:
-        stage.reference(other)
+        stage.refer(other, name)
     found = dict.fromkeys(explicit)
-    found.update(dict.fromkeys(_mentions(definition.get("properties"), stage)))
+    found.update(dict.fromkeys(_mentions(definition.get("properties"), stage, f"{name}.Properties")))
     found.pop(name, None)
     return list(found)
 
 
-def _mentions(node: Any, stage: Plain) -> Iterator[str]:
+def _mentions(node: Any, stage: Plain, where: str) -> Iterator[str]:
     """The resources that a node refers to, in the branches that count."""
     if isinstance(node, list):
-        for entry in node:
-            yield from _mentions(entry, stage)
+        for index, entry in enumerate(node):
+            yield from _mentions(entry, stage, f"{where}[{index}]")
     if not isinstance(node, dict):
         return
     if set(node) == {"if"} and isinstance(node["if"], list) and len(node["if"]) in (2, 3):
         condition, *branches = node["if"]
         taken = 0 if holds(condition, stage) else 1
-        yield from _mentions(branches[taken : taken + 1], stage)
+        yield from _mentions(branches[taken : taken + 1], stage, where)
         return
     for key, value in node.items():
-        if key == "get_resource" and isinstance(value, str):
-            stage.reference(value)
-            yield value
-        elif key == "get_attr" and isinstance(value, list) and value:
-            stage.reference(value[0])
-            yield value[0]
-        yield from _mentions(value, stage)
+        name = value[0] if key == "get_attr" and isinstance(value, list) and value else value
+        if key in ("get_resource", "get_attr") and isinstance(name, str):
+            stage.refer(name, where)
+            yield name
+        yield from _mentions(value, stage, f"{where}.{key}")
