@@ -1,4 +1,4 @@
-"""The world a test stands in: real Valkey and databases, a sandbox cloud on the wire, and time that can be moved."""
+"""The world a test stands in: real databases and Valkey, a sandbox cloud on a port, movable time."""
 
 import time
 from collections.abc import Callable
@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Any, TypeVar
 
 import time_machine
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from portal.domain.catalog import catalog
 from portal.domain.people import accounts
@@ -16,10 +16,12 @@ from portal.domain.store.db import Base, db, now
 from portal.domain.tenants import credentials, tenants
 from portal.domain.tenants.models import Tenant
 from portal.domain.vms import drafts, lifecycle, polling, power, provisioning
-from portal.domain.vms.models import LaunchDraft, Vm
+from portal.domain.vms.models import LaunchDraft, State, Vm
 from portal.openstack.cloud import Access, Cloud, MemoryTokens, Password
 
 PASSWORD = "correct-horse-1"
+# What a module says that runs on both databases: DATABASES = BOTH.
+BOTH = ("sqlite", "postgresql")
 T = TypeVar("T", bound=Base)
 
 
@@ -75,8 +77,17 @@ class Worker:
             self.once()
             if until() if until else not self._on_its_way():
                 return
-            self.clock.forward(0.5)
+            self.clock.forward(self._idle())
         raise AssertionError(f"still at work after {seconds} virtual seconds: {self._on_its_way()}")
+
+    def _idle(self) -> float:
+        """Seconds until something is due again."""
+        db.session.rollback()
+        moments = db.session.execute(
+            select(func.min(Vm.look_at), func.min(Vm.power_due_at)).where(Vm.state != State.DELETED)
+        ).one()
+        waits = [(moment - now()).total_seconds() for moment in moments if moment]
+        return max(0.05, min(waits, default=1.0))
 
     def _on_its_way(self) -> list[str]:
         db.session.rollback()

@@ -19,6 +19,7 @@ from portal.domain.store.db import db, now, transaction
 from portal.domain.store.errors import DomainError
 from portal.domain.tenants import clouds, networks
 from portal.domain.tenants.models import Tenant
+from portal.openstack import glance, nova
 from portal.openstack.cloud import Cloud
 from portal.openstack.errors import OpenStackError
 
@@ -135,30 +136,9 @@ def refresh(tenant_id: UUID) -> bool:
 
 
 def _mirror(tenant_id: UUID, cloud: Cloud) -> None:
-    flavors_seen = [
-        {
-            "os_id": flavor.id,
-            "name": flavor.name,
-            "vcpus": flavor.vcpus,
-            "ram_mib": flavor.ram_mib,
-            "disk_gib": flavor.disk_gib,
-            "gpus": flavor.gpus,
-            "extra_specs": dict(flavor.extra_specs),
-        }
-        for flavor in cloud.nova.flavors()
-    ]
+    flavors_seen = [_flavor_facts(flavor) for flavor in cloud.nova.flavors()]
     images_seen = [
-        {
-            "os_id": image.id,
-            "name": image.name,
-            "os_distro": image.os_distro or "",
-            "os_version": image.os_version or "",
-            "min_disk_gib": image.min_disk_gib,
-            "min_ram_mib": image.min_ram_mib,
-            "size_bytes": image.size_bytes or 0,
-            "visibility": image.visibility,
-            "made_at": image.created_at,
-        }
+        _image_facts(image)
         for image in cloud.glance.images()
         if image.status == "active" and not image.hidden
     ]
@@ -178,6 +158,32 @@ def _mirror(tenant_id: UUID, cloud: Cloud) -> None:
                 project_id=project_id,
             )
         )
+
+
+def _flavor_facts(flavor: nova.Flavor) -> dict[str, Any]:
+    return {
+        "os_id": flavor.id,
+        "name": flavor.name,
+        "vcpus": flavor.vcpus,
+        "ram_mib": flavor.ram_mib,
+        "disk_gib": flavor.disk_gib,
+        "gpus": flavor.gpus,
+        "extra_specs": dict(flavor.extra_specs),
+    }
+
+
+def _image_facts(image: glance.Image) -> dict[str, Any]:
+    return {
+        "os_id": image.id,
+        "name": image.name,
+        "os_distro": image.os_distro or "",
+        "os_version": image.os_version or "",
+        "min_disk_gib": image.min_disk_gib,
+        "min_ram_mib": image.min_ram_mib,
+        "size_bytes": image.size_bytes or 0,
+        "visibility": image.visibility,
+        "made_at": image.created_at,
+    }
 
 
 def _merge(model: type[Flavor] | type[Image], tenant_id: UUID, seen: list[dict[str, Any]]) -> None:

@@ -18,8 +18,7 @@ from portal.domain.vms.lifecycle import State
 from portal.domain.vms.models import LaunchDraft, Transition, Vm
 from portal.sandbox.control import Control
 from portal.sandbox.faults import Fault
-from tests.conftest import BOTH
-from tests.support.world import Clock, Worker, draft, fresh, launch, only
+from tests.support.world import BOTH, Clock, Worker, draft, fresh, launch, only
 
 DATABASES = BOTH
 STACKS = r"/stacks$"
@@ -136,7 +135,7 @@ def test_several_workers_on_one_vm_make_one_stack(
 def test_a_create_whose_answer_is_lost_makes_one_stack(
     kind: str, ada: User, lab: Tenant, cloud: Control, work: Worker
 ) -> None:
-    cloud.faults.add(Fault("POST", "orchestration", STACKS, kind, status=500))
+    cloud.faults.add(Fault(kind, "POST", "orchestration", STACKS, status=500))
     vm = launch(ada, lab)
     work()
     assert fresh(vm).state is State.ACTIVE
@@ -177,7 +176,7 @@ def test_a_launch_survives_a_lost_redis(ada: User, lab: Tenant, work: Worker) ->
 def test_a_launch_waits_for_a_silent_cloud_and_goes_out_by_itself(
     ada: User, lab: Tenant, cloud: Control, work: Worker, clock: Clock
 ) -> None:
-    cloud.faults.add(Fault("GET", "orchestration", ".*", "status", status=503, times=40))
+    cloud.faults.add(Fault("status", "GET", "orchestration", ".*", status=503, times=40))
     vm = launch(ada, lab)
     for _ in range(5):
         work.once()
