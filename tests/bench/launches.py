@@ -96,9 +96,12 @@ def _by_command_line(folder: Path, vm: Vm) -> float:
 
 
 def _openstack(arguments: list[str]) -> None:
-    subprocess.run(
+    done = subprocess.run(
         [str(LAB / "venv/bin/openstack"), "--os-cloud", "a", *arguments],
         env=os.environ | {"OS_CLIENT_CONFIG_FILE": str(LAB / "clouds.yaml")},
-        check=True,
+        check=False,
         capture_output=True,
+        text=True,
     )
+    if done.returncode:
+        raise RuntimeError(f"openstack {' '.join(arguments)}: {done.stderr}")

@@ -1,5 +1,6 @@
 """Pages with 55 VMs in the sandbox: their time, how many a second, memory, and what they ask of OpenStack."""
 
+import contextlib
 import http.client
 import re
 import shutil
@@ -167,7 +168,8 @@ def memory(portal: Running) -> dict[str, dict[str, float]]:
     for pid, process in portal.processes().items():
         for name, sign in (("web worker", "web"), ("RQ worker", "worker-")):
             if process.startswith(sign):
-                found.setdefault(name, []).append(_rollup(pid))
+                with contextlib.suppress(OSError):  # a job's own process, gone by now
+                    found.setdefault(name, []).append(_rollup(pid))
     figures = {name: max(sizes, key=lambda size: size["pss"]) for name, sizes in found.items()}
     rows = [(name, size["rss"], size["pss"]) for name, size in figures.items()]
     report.table("Memory after the load", ("", "RSS MiB", "PSS MiB"), rows)
