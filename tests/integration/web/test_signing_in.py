@@ -8,7 +8,9 @@ from flask import Flask
 from sqlalchemy import select
 
 from portal.app import create_app
+from portal.config import Settings
 from portal.domain.people.models import User
+from portal.domain.store import volatile
 from portal.domain.store.db import db, transaction
 from portal.domain.store.models import AuditEntry
 from portal.web import limits
@@ -112,6 +114,20 @@ def test_guessing_is_slowed_down_for_the_account_and_told(throttled: Page, ada: 
     assert answer.status == 429
     assert "Wait 15 minutes" in answer.text
     assert int(answer.headers["Retry-After"]) == 900
+
+
+def test_without_redis_people_sign_in_and_guessing_is_still_slowed_down(app: Flask, ada: User) -> None:
+    settings: Settings = app.config["PORTAL"]
+    lost = replace(settings, rate_limits=True, redis_url="redis://127.0.0.1:9/0")
+    page = Page(create_app(lost))
+    try:
+        for _ in range(10):
+            assert sign_in(page, password="guess").status == 422
+        assert sign_in(page).status == 429
+        assert sign_in(page, email="eve@example.org").status == 422
+    finally:
+        limits.limiter.enabled = False
+        volatile.connect(settings.redis_url)
 
 
 def test_signing_in_rightly_is_never_slowed_down(throttled: Page, ada: User) -> None:
