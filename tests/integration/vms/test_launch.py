@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable
+from uuid import UUID
 
 import pytest
 from flask import Flask
@@ -79,13 +80,14 @@ def test_the_same_draft_submitted_again_is_the_same_vm(
 def test_the_same_draft_submitted_in_parallel_is_one_vm(
     ada: User, lab: Tenant, app: Flask, cloud: Control, work: Worker
 ) -> None:
-    made, gate, got = draft(ada, lab), threading.Barrier(6), []
+    draft_id, ada_id = draft(ada, lab).id, ada.id
+    gate, got = threading.Barrier(6, timeout=20), list[UUID]()
 
     def click() -> None:
         with app.app_context():
-            by = db.session.get_one(User, ada.id)
+            by = db.session.get_one(User, ada_id)
             gate.wait()
-            got.append(drafts.submit(made.id, by=by).id)
+            got.append(drafts.submit(draft_id, by=by).id)
 
     in_parallel(click, 6)
     work()
@@ -96,12 +98,12 @@ def test_the_same_draft_submitted_in_parallel_is_one_vm(
 
 def test_parallel_launches_never_exceed_the_quota(ada: User, lab: Tenant, app: Flask) -> None:
     with_quota(lab, quota_vms=3)
-    made, outcomes = [draft(ada, lab).id for _ in range(8)], []
-    gate = threading.Barrier(len(made))
+    made, outcomes, ada_id = [draft(ada, lab).id for _ in range(8)], list[str](), ada.id
+    gate = threading.Barrier(len(made), timeout=20)
 
     def click() -> None:
         with app.app_context():
-            by, mine = db.session.get_one(User, ada.id), made.pop()
+            by, mine = db.session.get_one(User, ada_id), made.pop()
             gate.wait()
             try:
                 drafts.submit(mine, by=by)
@@ -118,12 +120,13 @@ def test_parallel_launches_never_exceed_the_quota(ada: User, lab: Tenant, app: F
 def test_several_workers_on_one_vm_make_one_stack(
     ada: User, lab: Tenant, app: Flask, cloud: Control, work: Worker
 ) -> None:
-    vm, gate = launch(ada, lab), threading.Barrier(4)
+    vm, gate = launch(ada, lab), threading.Barrier(4, timeout=20)
+    vm_id = vm.id
 
     def step() -> None:
         with app.app_context():
             gate.wait()
-            provisioning.step(vm.id)
+            provisioning.step(vm_id)
 
     in_parallel(step, 4)
     work()
