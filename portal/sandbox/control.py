@@ -17,6 +17,7 @@ class Control:
 
     def __init__(self, world: World, faults: Faults) -> None:
         self._world = world
+        self._settings = world.settings
         self.faults = faults
 
     def now(self) -> float:
@@ -31,10 +32,11 @@ class Control:
             self._world.save()
 
     def reset(self) -> None:
-        """Begin again: no stacks, no faults, only the seed."""
+        """Begin again: no stacks, no faults, only the seed and the first settings."""
         self.faults.clear()
         with self._world.lock:
             self._world.clear()
+            self._world.settings = self._settings
             plant(self._world)
             self._world.save()
 
@@ -156,6 +158,7 @@ _COMMANDS: dict[tuple[str, str], _Command] = {
     ("POST", "delete_credential"): lambda control, body, _query: control.delete_credential(body["name"]),
     ("POST", "expire_tokens"): lambda control, _body, _query: control.expire_tokens(),
     ("POST", "stick"): lambda control, body, _query: control.stick(body["name"]),
+    ("POST", "spoil_delete"): lambda control, body, _query: control.spoil_delete(**body),
     ("GET", "stacks"): lambda control, _body, query: {"stacks": control.stacks(query["project"])},
     ("GET", "servers"): lambda control, _body, query: {"servers": control.servers(query["project"])},
 }

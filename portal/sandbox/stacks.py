@@ -88,7 +88,8 @@ def _schedule(world: World, stack: Row) -> None:
 def wake(world: World) -> None:
     """Take up the stacks of a world read from disk."""
     for stack in world.rows("stack"):
-        _schedule(world, stack)
+        if stack["tasks"]:
+            heapq.heappush(world.agenda, (stack["tasks"][0]["at"], stack["id"]))
 
 
 def settle(world: World) -> None:
