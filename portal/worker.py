@@ -78,31 +78,32 @@ def app() -> Flask:
 
 def step(vm_id: str, request_id: str | None = None) -> None:
     """Takes the next step of a VM."""
-    _do(provisioning.step, vm_id, request_id)
+    _do("step", provisioning.step, vm_id, request_id)
 
 
 def poll(tenant_id: str, request_id: str | None = None) -> None:
     """Asks a tenant's cloud about its VMs."""
-    _do(polling.poll, tenant_id, request_id)
+    _do("poll", polling.poll, tenant_id, request_id)
 
 
 def power(vm_id: str, request_id: str | None = None) -> None:
     """Starts, stops or reboots a VM as it was asked."""
-    _do(powers.step, vm_id, request_id)
+    _do("power", powers.step, vm_id, request_id)
 
 
 def console(vm_id: str, request_id: str | None = None) -> None:
     """Fetches a VM's console output."""
-    _do(powers.fetch_console, vm_id, request_id)
+    _do("console", powers.fetch_console, vm_id, request_id)
 
 
 def refresh(tenant_id: str, request_id: str | None = None) -> None:
     """Looks what a tenant's cloud offers."""
-    _do(catalog.refresh, tenant_id, request_id)
+    _do("refresh", catalog.refresh, tenant_id, request_id)
 
 
-def _do(call: Callable[[UUID], object], subject: str, request_id: str | None) -> None:
+def _do(job: str, call: Callable[[UUID], object], subject: str, request_id: str | None) -> None:
     with app().app_context(), log.context(request_id=request_id):
+        wake.taken(job, subject)
         call(UUID(subject))
 
 

@@ -13,6 +13,9 @@ from portal.domain.store import volatile
 logger = logging.getLogger(__name__)
 
 VMS, CHORES = "vms", "chores"
+JOB_SECONDS = 180
+# A job lost with its worker keeps its subject off the queue for so long at most.
+MARKED_SECONDS = 20
 
 
 def vm(vm_id: UUID) -> None:
@@ -48,15 +51,29 @@ def waiting() -> dict[str, int]:
         raise ConnectionError("Redis does not answer.") from error
 
 
-def _put(queue: str, job: str, subject: UUID) -> None:
-    """Never raises: what is asked is in the database already."""
+def taken(job: str, subject: str) -> None:
+    """A worker begins with it: what is asked from now on is a job of its own."""
     try:
+        volatile.client().delete(_marker(job, subject))
+    except redis.exceptions.RedisError as error:
+        logger.warning("Redis does not answer: %s", type(error).__name__)
+
+
+def _put(queue: str, job: str, subject: UUID) -> None:
+    """Never raises: what is asked is in the database already. What waits on the queue is not put there twice."""
+    try:
+        if not volatile.client().set(_marker(job, str(subject)), 1, nx=True, ex=MARKED_SECONDS):
+            return
         Queue(queue, connection=volatile.client(), serializer=JSONSerializer).enqueue_call(
             f"portal.worker.{job}",
             args=(str(subject), log.current("request_id")),
             result_ttl=0,
             failure_ttl=86400,
-            timeout=180,
+            timeout=JOB_SECONDS,
         )
     except redis.exceptions.RedisError as error:
         logger.warning("not queued, the clock will: %s %s (%s)", job, subject, type(error).__name__)
+
+
+def _marker(job: str, subject: str) -> str:
+    return f"portal:queued:{job}:{subject}"
