@@ -60,7 +60,7 @@ def taken(job: str, subject: str) -> None:
 
 
 def _put(queue: str, job: str, subject: UUID) -> None:
-    """Never raises: what is asked is in the database already. What waits on the queue is not put there twice."""
+    """Never raises: what is asked is in the database already. Puts nothing there that waits there already."""
     try:
         if not volatile.client().set(_marker(job, str(subject)), 1, nx=True, ex=MARKED_SECONDS):
             return
