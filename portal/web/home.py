@@ -9,12 +9,12 @@ from flask import (
     make_response,
     redirect,
     render_template,
-    request,
     session,
     url_for,
 )
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
+from htmx_flask import request
 
 from portal.domain.catalog import keys
 from portal.domain.people import access
@@ -24,9 +24,11 @@ from portal.domain.vms import drafts, quotas, vms
 from portal.web import paths
 from portal.web.frame import THEME_COOKIE, THEMES, here
 from portal.web.guards import needs, public
+from portal.web.panels import panel
 
 blueprint = Blueprint("home", __name__)
 YEAR = 31_536_000
+SHOWN = 8
 
 
 @blueprint.get("/")
@@ -34,14 +36,22 @@ YEAR = 31_536_000
 def show() -> ResponseReturnValue:
     """The newest VMs, launches left half-way, the quota, and what to do first."""
     tenant = here()
+    newest = vms.search(current_user, tenant_id=tenant.id if tenant else None)
+    facts = {
+        "newest": newest,
+        "every": min(filter(None, map(vms.wait, newest.items[:SHOWN])), default=None),
+        "shown": SHOWN,
+        "can_launch": tenant and access.allows(current_user, Permission.VM_LAUNCH, tenant.id),
+    }
+    if request.htmx:
+        return panel("home/_newest.html", **facts)
     return render_template(
         "home/page.html",
+        **facts,
         tenant=tenant,
-        newest=vms.search(current_user, tenant_id=tenant.id if tenant else None),
         drafts=drafts.open_of(current_user)[:3],
         limits=quotas.lines(tenant) if tenant else [],
         keys=keys.of(current_user),
-        can_launch=access.allows(current_user, Permission.VM_LAUNCH, tenant.id) if tenant else False,
     )
 
 

@@ -7,6 +7,7 @@ from portal.domain.vms import drafts
 from tests.integration.web.test_keys import GOOD
 from tests.support import world
 from tests.support.page import Page
+from tests.support.world import Worker
 
 
 def test_a_first_visit_teaches_the_next_steps(page: Page, ada: User) -> None:
@@ -51,3 +52,17 @@ def test_support_sees_vms_and_is_offered_no_launch(page: Page, sam: User, ada: U
 def test_somebody_without_a_tenant_is_told(page: Page, lab: Tenant) -> None:
     home = page.sign_in(world.add_person("new@example.org", Role.MEMBER)).get("/")
     assert "You are in no tenant yet" in home.text
+
+
+def test_the_newest_vms_are_watched_while_something_is_on_its_way(
+    page: Page, ada: User, lab: Tenant, work: Worker
+) -> None:
+    page.sign_in(ada)
+    assert page.get("/").one("//*[@id='newest']").get("hx-trigger") is None
+    world.launch(ada, lab)
+    watched = page.get("/").one("//*[@id='newest']")
+    assert (watched.get("hx-trigger") or "").startswith("every ")
+    work()
+    done = page.get(watched.get("hx-get"), htmx=True)
+    assert "Active" in done.text
+    assert not done.is_whole
