@@ -1,7 +1,6 @@
 """The application: opens the database, the vault, Redis and the shelf; hangs up pages and commands."""
 
 from flask import Flask
-from flask_migrate import Migrate
 
 from portal import cli, config, log, web
 from portal.config import Settings
@@ -36,7 +35,6 @@ def create_app(settings: Settings | None = None) -> Flask:
         connect_timeout=settings.openstack_connect_timeout, read_timeout=settings.openstack_read_timeout
     )
     db.init_app(app)
-    Migrate(app, db, directory=str(config.ROOT / "migrations"), render_as_batch=True, compare_type=True)
     with app.app_context():
         tune(db.engine)
     web.hang_up(app)

@@ -1,6 +1,11 @@
 """The command line: `flask …` for operators, `python -m portal.cli.run up` for one machine."""
 
+import click
 from flask import Flask
+from flask.cli import ScriptInfo
+
+from portal.config import ROOT
+from portal.domain.store.db import db
 
 
 def hang_up(app: Flask) -> None:
@@ -13,3 +18,13 @@ def hang_up(app: Flask) -> None:
 
     for command in (check_catalog, lifecycle_group, user, seed, tenant):
         app.cli.add_command(command)
+    context = click.get_current_context(silent=True)
+    if context and context.find_object(ScriptInfo):  # elsewhere Alembic would only cost time and 10 MiB
+        migrations(app)
+
+
+def migrations(app: Flask) -> None:
+    """Readies the app for `flask db` and for flask_migrate's functions."""
+    from flask_migrate import Migrate  # noqa: PLC0415 - see above
+
+    Migrate(app, db, directory=str(ROOT / "migrations"), render_as_batch=True, compare_type=True)

