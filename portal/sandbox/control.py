@@ -5,7 +5,7 @@ from typing import Any
 
 from werkzeug.wrappers import Request, Response
 
-from portal.sandbox import living, stacks
+from portal.sandbox import compute, living, stacks
 from portal.sandbox.faults import Fault, Faults
 from portal.sandbox.seed import plant
 from portal.sandbox.state import Row, World
@@ -57,11 +57,11 @@ class Control:
         return [stack["name"] for stack in self.stacks(project)]
 
     def servers(self, project: str) -> list[Row]:
-        """The servers of a project (name or id): id, name, status."""
+        """The servers of a project (name or id), newest first: id, name, status, and so on."""
         with self._world.lock:
             stacks.settle(self._world)
             key = self._project(project)
-            return [dict(s) for s in self._world.rows("server") if s["project_id"] == key]
+            return [dict(server) for server in compute.of_project(self._world, key)]
 
     def delete_server(self, server_id: str) -> None:
         """Take a server away behind Heat's back. Raises KeyError when there is none."""

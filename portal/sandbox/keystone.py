@@ -164,6 +164,8 @@ def _place(world: World, user: Row, scope: Row | None) -> tuple[str, list[str]]:
 
 def _issue(world: World, user: Row, project_id: str, roles: list[str], method: str) -> Row:
     now = world.now()
+    for old in [row["id"] for row in world.rows("token") if row["expires"] <= now]:
+        world.drop("token", old)
     return {
         "id": f"gAAAAAB{secrets.token_urlsafe(129)}",
         "user_id": user["id"],

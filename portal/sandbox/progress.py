@@ -53,22 +53,28 @@ def _believe(world: World, stack: Row) -> None:
 def _finish(world: World, stack: Row, task: Row) -> None:
     name = task["name"]
     resource = stack["resources"][name]
-    server = world.get("server", resource["physical"]) if resource["type"] == "OS::Nova::Server" else None
-    if resource["type"] == "OS::Nova::Server":
-        if server is None:
-            _fail(world, stack, name, f"NotFound: resources.{name}: {_missing(resource['physical'])}")
-            return
-        compute.look(world, server)
-        if server["status"] == "ERROR":
-            trouble = f'"Message: {server["fault"]["message"]}, Code: {server["fault"]["code"]}"'
-            _fail(
-                world,
-                stack,
-                name,
-                f"ResourceInError: resources.{name}: Went to status ERROR due to {trouble}",
-            )
-            return
-    mark(world, stack, name, "CREATE_COMPLETE", "state changed")
+    trouble = _server_trouble(world, stack, name) if resource["type"] == "OS::Nova::Server" else ""
+    if trouble:
+        _fail(world, stack, name, trouble)
+    else:
+        mark(world, stack, name, "CREATE_COMPLETE", "state changed")
+
+
+def _server_trouble(world: World, stack: Row, name: str) -> str:
+    """Why the server that Heat has been waiting for is none, or ""."""
+    key = stack["resources"][name]["physical"]
+    server = world.get("server", key)
+    try:
+        _believe(world, stack)
+    except Failure as failure:
+        return _told(failure, "OS::Nova::Server", name)
+    if server is None:
+        return f"NotFound: resources.{name}: {_missing(key)}"
+    compute.look(world, server)
+    if server["status"] != "ERROR":
+        return ""
+    fault = f'"Message: {server["fault"]["message"]}, Code: {server["fault"]["code"]}"'
+    return f"ResourceInError: resources.{name}: Went to status ERROR due to {fault}"
 
 
 def _missing(server_id: str) -> str:
@@ -85,13 +91,8 @@ def _fail(world: World, stack: Row, name: str, reason: str) -> None:
     stack["tasks"] = [task for task in stack["tasks"] if task["do"] == "finish" and task["name"] in begun]
     if not stack["disable_rollback"]:
         stack["updated"] = world.now()
-        turn(
-            world,
-            stack,
-            "ROLLBACK",
-            "IN_PROGRESS",
-            f"Stack ROLLBACK started (Resource CREATE failed: {reason})",
-        )
+        cause = f"Stack ROLLBACK started (Resource CREATE failed: {reason})"
+        turn(world, stack, "ROLLBACK", "IN_PROGRESS", cause)
         plan_removal(world, stack)
 
 
@@ -101,6 +102,8 @@ def _complete(world: World, stack: Row, _task: Row) -> None:
         if resource["phase"] == "IN_PROGRESS":
             mark(world, stack, name, f"{action}_COMPLETE", "state changed")
     turn(world, stack, action, "COMPLETE", f"Stack {action} completed successfully")
+    if action in ("DELETE", "ROLLBACK"):
+        stack["resources"].clear()
     if action == "DELETE":
         stack["deleted_at"] = world.now()
 
