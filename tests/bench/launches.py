@@ -33,7 +33,7 @@ def measure(folder: Path) -> dict[str, Any]:
     ours: list[float] = []
     theirs: list[float] = []
     with running.portal(folder, cloud="lab") as portal:
-        app = create_app(config.load(portal.home.environment()))
+        app = create_app(config.load(portal.home.environment() | {"LOG_LEVEL": "WARNING"}))
         with app.app_context():
             ada = accounts.find("ada@example.org")
             assert ada

@@ -2,6 +2,7 @@
 
 import contextlib
 import http.client
+import itertools
 import re
 import shutil
 import subprocess
@@ -39,7 +40,7 @@ EMAIL, PASSWORD = "ada@example.org", "portal-demo-1"
 def measure(folder: Path) -> dict[str, Any]:
     """Everything about pages, on a running portal with the sandbox as its cloud."""
     with running.portal(folder) as portal:
-        app = create_app(config.load(portal.home.environment()))
+        app = create_app(config.load(portal.home.environment() | {"LOG_LEVEL": "WARNING"}))
         with app.app_context():
             ada = accounts.find(EMAIL)
             assert ada
@@ -190,7 +191,7 @@ def calls(app: Flask, ada: User, vm: Vm) -> dict[str, int]:
     """How many OpenStack calls the drawing of every page makes that a member may open."""
     draft = db.session.scalars(select(LaunchDraft).where(LaunchDraft.submitted_at.is_(None))).first()
     assert draft
-    known = {"vm_id": vm.id, "draft_id": draft.id, "offering": "ubuntu-basic", "name": "ubuntu-basic"}
+    known: dict[str, list[Any]] = {"vm_id": [vm.id], "draft_id": [draft.id], "step": ["machine", "access"]}
     seen: list[Call] = []
     stop = clouds.watch(seen.append)
     drawn = 0
@@ -205,10 +206,13 @@ def calls(app: Flask, ada: User, vm: Vm) -> dict[str, int]:
     return {"pages": drawn, "calls": len(seen)}
 
 
-def _paths(app: Flask, known: Mapping[str, Any]) -> set[str]:
+def _paths(app: Flask, known: Mapping[str, list[Any]]) -> set[str]:
+    """Every address that can be asked for, with these values in its place holders."""
     paths = set()
     adapter = app.url_map.bind("127.0.0.1")
     for rule in app.url_map.iter_rules():
         if "GET" in (rule.methods or ()) and rule.arguments <= known.keys():
-            paths.add(adapter.build(rule.endpoint, {name: known[name] for name in rule.arguments}))
+            names = sorted(rule.arguments)
+            for values in itertools.product(*(known[name] for name in names)):
+                paths.add(adapter.build(rule.endpoint, dict(zip(names, values, strict=True))))
     return paths
