@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 
 from werkzeug.wrappers import Response
 
-from portal.sandbox import compute
+from portal.sandbox import compute, server_views
 from portal.sandbox.networking import Failure, limits
 from portal.sandbox.state import Row
 from portal.sandbox.wire import Asked, Refused, Service, answer
@@ -139,7 +139,7 @@ def _flavor(asked: Asked, flavor: Row) -> Row:
         "vcpus": flavor["vcpus"],
         "os-flavor-access:is_public": True,
         "rxtx_factor": 1.0,
-        "links": compute.links(root(asked), "flavors", flavor["id"]),
+        "links": server_views.links(root(asked), "flavors", flavor["id"]),
     }
     if version >= 55:
         seen["description"] = None

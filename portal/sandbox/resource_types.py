@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from portal.sandbox import compute, networking
+from portal.sandbox import compute, networking, server_views
 from portal.sandbox.networking import Failure, find
 from portal.sandbox.state import Row, World
 
@@ -149,24 +149,15 @@ def _make_server(making: Making) -> str:
     flavor = find_plain(making.world, "flavor", wanted["flavor"])
     if flavor is None:
         raise Failure(404, "NotFound", f"No Flavor matching {{'name': '{wanted['flavor']}'}}.")
-    server = compute.make(
-        making.world,
-        making.project,
-        making.user,
-        {
-            **wanted, "name": wanted.get("name") or making.name, "flavor": flavor, "image": image,
-            "ports": [_attached(making, entry) for entry in wanted.get("networks") or []],
-        },
-        making.seconds,
-    )  # fmt: skip
+    entries = wanted.get("networks") or []
+    ports = [making.find("port", entry["port"]) for entry in entries if entry.get("port")]
+    named = [entry.get("network") or entry.get("uuid") for entry in entries if not entry.get("port")]
+    request = {
+        **wanted, "name": wanted.get("name") or making.name, "flavor": flavor, "image": image, "ports": ports,
+        "networks": [making.find("network", str(name)) for name in named],
+    }  # fmt: skip
+    server = compute.make(making.world, making.project, making.user, request, making.seconds)
     return str(server["id"])
-
-
-def _attached(making: Making, entry: Row) -> str:
-    if entry.get("port"):
-        return str(making.find("port", entry["port"])["id"])
-    network = making.find("network", entry.get("network") or entry.get("uuid") or "")
-    return str(networking.make_port(making.world, making.project, network, {})["id"])
 
 
 def _delete_server(world: World, key: str) -> None:
@@ -179,7 +170,7 @@ def _show_server(world: World, key: str) -> Row | None:
     server = world.get("server", key)
     if server is None:
         return None
-    view = compute.view(world, compute.look(world, server), f"{world.host}/compute/v2.1", 96)
+    view = server_views.view(world, compute.look(world, server), f"{world.host}/compute/v2.1", 96)
     return {**view, "os_collect_config": {}}
 
 

@@ -4,7 +4,7 @@ import uuid
 
 from werkzeug.wrappers import Response
 
-from portal.sandbox import compute
+from portal.sandbox import compute, server_views
 from portal.sandbox.networking import Failure
 from portal.sandbox.nova import minor, page, refuse, root, service, told
 from portal.sandbox.state import Row, stamp
@@ -31,7 +31,7 @@ def _found(asked: Asked) -> list[Row]:
 @service.route("GET", "/v2.1/servers/detail")
 def details(asked: Asked) -> Response:
     shown, more = page(asked, "servers", _found(asked), "servers/detail")
-    views = [compute.view(asked.world, server, root(asked), minor(asked)) for server in shown]
+    views = [server_views.view(asked.world, server, root(asked), minor(asked)) for server in shown]
     return answer(200, {"servers": views, **more})
 
 
@@ -39,7 +39,7 @@ def details(asked: Asked) -> Response:
 def names(asked: Asked) -> Response:
     shown, more = page(asked, "servers", _found(asked), "servers")
     brief = [
-        {"id": s["id"], "name": s["name"], "links": compute.links(root(asked), "servers", s["id"])}
+        {"id": s["id"], "name": s["name"], "links": server_views.links(root(asked), "servers", s["id"])}
         for s in shown
     ]
     return answer(200, {"servers": brief, **more})
@@ -57,7 +57,7 @@ def _find(asked: Asked, key: str, *, words: str = "Instance {} could not be foun
 @service.route("GET", "/v2.1/servers/<key>")
 def show(asked: Asked, key: str) -> Response:
     server = _find(asked, key)
-    return answer(200, {"server": compute.view(asked.world, server, root(asked), minor(asked))})
+    return answer(200, {"server": server_views.view(asked.world, server, root(asked), minor(asked))})
 
 
 def _writing(asked: Asked, rule: str) -> None:
