@@ -1,9 +1,10 @@
 """Which resources a template makes with given parameters: its conditions, decided as Heat decides them.
 
-Source: heat/engine/hot/functions.py (equals, not, and, or, yaql is left undecided and counts as true).
+Source: heat/engine/hot/functions.py and conditions.py. What can't be decided here (yaql, a wrong argument, a
+condition that leads back to itself) counts as true: Heat has the last word, and these are words for a page.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from portal.domain.catalog import yamltext
@@ -11,52 +12,67 @@ from portal.domain.catalog.hot import Template
 
 
 def resources_made(template: Template, parameters: Mapping[str, Any]) -> list[str]:
-    """The names of the resources whose condition holds, in the template's order."""
+    """The names of the resources whose condition holds, in the template's order.
+
+    `parameters` are values of their types; a default stands in for one not given.
+    """
     document = yamltext.load(template.text)
     known = {one.name: one.default for one in template.parameters if one.has_default} | dict(parameters)
-    decide = _Decider(document.get("conditions") or {}, known)
-    return [
-        name
-        for name, resource in (document.get("resources") or {}).items()
-        if decide(resource.get("condition", True))
-    ]
+    holds = _Decider(document.get("conditions") or {}, known)
+    return [name for name, resource in document["resources"].items() if holds(resource.get("condition"))]
 
 
 class _Decider:
-    """Decides conditions by name or as written."""
+    """Decides conditions: a boolean, the name of one, or a function."""
 
     def __init__(self, conditions: Mapping[str, Any], parameters: Mapping[str, Any]) -> None:
         self._conditions, self._parameters = conditions, parameters
+        self._functions: dict[str, Callable[[Any], Any]] = {
+            "get_param": self._get_param,
+            "equals": self._equals,
+            "contains": self._contains,
+            "not": lambda condition: not self(condition),
+            "and": lambda conditions: all(self(one) for one in conditions),
+            "or": lambda conditions: any(self(one) for one in conditions),
+        }
 
     def __call__(self, condition: Any) -> bool:
-        if isinstance(condition, str) and condition in self._conditions:
-            return self(self._conditions[condition])
-        value = self._value(condition)
-        return (
-            value if isinstance(value, bool) else str(value).lower() in {"true", "t", "yes", "y", "on", "1"}
-        )
+        try:
+            value = self._value(condition)
+        except (TypeError, ValueError, RecursionError):
+            return True
+        if isinstance(value, str) and value in self._conditions:
+            # Without itself: a condition that leads back to itself finds no such name.
+            others = {name: one for name, one in self._conditions.items() if name != value}
+            return _Decider(others, self._parameters)(self._conditions[value])
+        return value if isinstance(value, bool) else True
 
     def _value(self, written: Any) -> Any:
-        if not isinstance(written, dict) or len(written) != 1:
+        """What is written with its functions called: Heat takes a mapping of one key for a call."""
+        if isinstance(written, list):
+            return [self._value(one) for one in written]
+        if not isinstance(written, dict):
             return written
-        [(function, argument)] = written.items()
-        match function:
-            case "get_param":
-                return self._parameter(argument)
-            case "equals":
-                first, second = (self._value(one) for one in argument)
-                return str(first) == str(second)
-            case "not":
-                return not self(argument)
-            case "and":
-                return all(self(one) for one in argument)
-            case "or":
-                return any(self(one) for one in argument)
-        return True
+        if len(written) == 1 and (name := next(iter(written))) in self._functions:
+            return self._functions[name](written[name])
+        return {key: self._value(value) for key, value in written.items()}
 
-    def _parameter(self, argument: Any) -> Any:
-        name, *path = argument if isinstance(argument, list) else [argument]
+    def _equals(self, argument: Any) -> bool:
+        # As values of their types: the number 1 is not the text "1".
+        first, second = self._value(argument)
+        return bool(first == second)
+
+    def _contains(self, argument: Any) -> bool:
+        value, sequence = self._value(argument)
+        return bool(value in sequence)
+
+    def _get_param(self, argument: Any) -> Any:
+        found = self._value(argument)
+        name, *path = found if isinstance(found, list) else [found]
         value = self._parameters.get(name)
-        for step in path:
-            value = value[step] if isinstance(value, (dict, list)) else None
+        try:
+            for step in path:
+                value = value[int(step)] if isinstance(value, list) else value[step]  # type: ignore[index]
+        except (KeyError, IndexError, TypeError, ValueError):
+            return ""  # where a path leads nowhere, Heat says so
         return value

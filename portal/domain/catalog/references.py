@@ -60,15 +60,20 @@ def _in_call(function: object, argument: object, place: str, declared: Declared)
 
 def _in_condition(value: object, place: str, declared: Declared) -> Iterator[str]:
     """A condition is a name, or a call; and, or and not take conditions again."""
-    if isinstance(value, str) and value not in declared.conditions:
-        yield f"{place} refers to the condition “{value}”, which isn't declared."
-    if not isinstance(value, dict):
-        return
-    yield from _in_value(value, place, declared)
-    for function, argument in value.items():
-        if function in ("and", "or", "not"):
-            for part in argument if isinstance(argument, list) else [argument]:
-                yield from _in_condition(part, place, declared)
+    seen: set[int] = set()
+    waiting = [value]
+    while waiting:
+        part = waiting.pop(0)
+        if isinstance(part, str) and part not in declared.conditions:
+            yield f"{place} refers to the condition “{part}”, which isn't declared."
+        # A YAML alias may lead back to where it stands.
+        if not isinstance(part, dict) or id(part) in seen:
+            continue
+        seen.add(id(part))
+        yield from _in_value(part, place, declared)
+        for function, argument in part.items():
+            if function in ("and", "or", "not"):
+                waiting += argument if isinstance(argument, list) else [argument]
 
 
 def _in_depends_on(value: object, place: str, declared: Declared) -> Iterator[str]:
