@@ -206,13 +206,12 @@ def test_support_sees_everything_and_changes_nothing(vm: Vm, sam: User) -> None:
     assert vms.get(vm.id, for_=sam).id == vm.id
     assert vms.search(sam).total == 1
     assert vms.actions(vm, sam) == []
-    for act in (
-        lambda: vms.ask(vm, Event.DELETE, by=sam),
-        lambda: power.ask(vm, Action.STOP, by=sam),
-        lambda: power.ask_console(vm, by=sam),
-    ):
-        with pytest.raises(Forbidden):
-            act()
+    with pytest.raises(Forbidden):
+        vms.ask(vm, Event.DELETE, by=sam)
+    with pytest.raises(Forbidden):
+        power.ask(vm, Action.STOP, by=sam)
+    with pytest.raises(Forbidden):
+        power.ask_console(vm, by=sam)
 
 
 def test_a_stranger_finds_nothing(vm: Vm, eve: User) -> None:
