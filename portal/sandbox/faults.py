@@ -8,7 +8,7 @@ from typing import Any
 
 from werkzeug.wrappers import Response
 
-from portal.sandbox.wire import answer
+from portal.sandbox.wire import UNAUTHENTICATED, answer, page
 
 KINDS = frozenset({"delay", "hang", "status", "drop_before", "drop_after", "hang_after"})
 
@@ -120,6 +120,7 @@ _HEAT = {
     409: ("Conflict", "ActionInProgress"),
     404: ("Not Found", "EntityNotFound"),
     403: ("Forbidden", "Forbidden"),
+    401: ("Unauthorized", ""),
     400: ("Bad Request", "HTTPBadRequest"),
 }
 _NOVA = {
@@ -134,25 +135,19 @@ _WORDS = "Set on purpose."
 
 def _error(status: int, service: str) -> Response:
     """An error in the form this service gives it."""
-    if status == 401:
-        body = {
-            "error": {
-                "code": 401,
-                "title": "Unauthorized",
-                "message": "The request you have made requires authentication.",
-            }
-        }
-        return answer(401, body)
-    if service == "orchestration":
-        title, kind = _HEAT.get(status, ("Error", "HTTPError"))
-        error = {"type": kind, "traceback": None, "message": _WORDS}
-        return answer(status, {"code": status, "title": title, "explanation": _WORDS, "error": error})
-    if service == "compute":
-        return answer(status, {_NOVA.get(status, "computeFault"): {"code": status, "message": _WORDS}})
-    if service == "network":
-        return answer(status, {"NeutronError": {"type": "SetOnPurpose", "message": _WORDS, "detail": ""}})
+    if status == 503:
+        words = "The server is currently unavailable. Please try again at a later time.<br /><br />"
+        return page(503, f"{words}\nThe Keystone service is temporarily unavailable.")
     if service == "image":
-        return answer(
-            status, f"<html><body><h1>{status}</h1>{_WORDS}</body></html>", content_type="text/html"
-        )
-    return answer(status, {"error": {"code": status, "message": _WORDS, "title": "Error"}})
+        return page(status, _WORDS)
+    title, kind = _HEAT.get(status, ("Error", "HTTPError"))
+    error = {"type": kind, "traceback": None, "message": _WORDS}
+    bodies = {
+        "orchestration": {"code": status, "title": title, "explanation": _WORDS, "error": error},
+        "compute": {_NOVA.get(status, "computeFault"): {"code": status, "message": _WORDS}},
+        "network": {"NeutronError": {"type": "SetOnPurpose", "message": _WORDS, "detail": ""}},
+    }
+    general = {
+        "error": {"code": status, "message": UNAUTHENTICATED if status == 401 else _WORDS, "title": title}
+    }
+    return answer(status, general if status == 401 else bodies.get(service, general))

@@ -13,7 +13,7 @@ import requests
 from tests.contract.shapes import Scrubber, Shape
 
 TEMPLATE = (Path(__file__).parent / "server.yaml").read_text()
-PATIENCE = 60.0
+PATIENCE = 90.0
 PASSWORD = "lab"
 
 
@@ -49,6 +49,7 @@ class Asker:
         self._session = requests.Session()
         self.ada = self.sign_in("user-a", "tenant-a")
         self.ben = self.sign_in("user-b", "tenant-b")
+        self.reader = self.sign_in("reader-a", "tenant-a")
         words = {root.rstrip("/"): f"<{service}>" for service, root in self._service_roots().items()}
         self._scrubber = Scrubber(
             {**words, self.run: "<run>", address.auth_url.removesuffix("/v3"): "<identity>"}

@@ -45,6 +45,8 @@ def _power(asker: Asker, path: str) -> None:
     act = f"{path}/action"
     _reaches(asker, path, "ACTIVE")
     asker.ask("start while running", "POST", act, json={"os-start": None})
+    asker.ask("a reader stops", "POST", act, by=asker.reader, json={"os-stop": None})
+    asker.ask("a reader asks for the console", "POST", act, by=asker.reader, json={"os-getConsoleOutput": {}})
     asker.ask("stop", "POST", act, json={"os-stop": None})
     _reaches(asker, path, "SHUTOFF")
     asker.ask("stopped server", "GET", path)

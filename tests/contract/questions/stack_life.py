@@ -102,6 +102,10 @@ def _foreign(asker: Asker, name: str, path: str) -> None:
     asker.ask("somebody else's stack", "GET", f"orchestration {path}", by=ben)
     asker.ask("somebody else's stack by name", "GET", f"orchestration /stacks/{name}", by=ben)
     asker.ask("delete somebody else's stack", "DELETE", f"orchestration {path}", by=ben)
+    asker.ask("a reader looks", "GET", f"orchestration {path}?resolve_outputs=False", by=asker.reader)
+    asker.ask("a reader deletes", "DELETE", f"orchestration {path}", by=asker.reader)
+    body = {"stack_name": asker.name("no"), "template": NONE}
+    asker.ask("a reader creates", "POST", "orchestration /stacks", by=asker.reader, json=body)
     inside = Person(ben.token, ben.user_id, ben.project_id, asker.ada.roots)
     asker.ask("the wrong project in the path", "GET", "orchestration /stacks", by=inside)
     asker.ask("all projects' stacks", "GET", "orchestration /stacks?global_tenant=True")
