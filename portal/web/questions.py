@@ -178,7 +178,7 @@ class _Asker:
                 help=_HELP.get(role) or (parameter.description if parameter else ""),
                 value=answers.is_yes(value) if role is Role.FLOATING_IP else value,
                 problem=self.problem(name),
-                attributes={"maxlength": 53, "required": True} if role is Role.NAME else {},
+                attributes={"maxlength": 53, "required": "required"} if role is Role.NAME else {},
             )
         ]
 
@@ -236,7 +236,7 @@ def _is_number(value: Any) -> bool:
 
 def _attributes(parameter: Parameter) -> dict[str, Any]:
     """The constraints as far as HTML has words for them. The server judges in any case."""
-    found: dict[str, Any] = {} if parameter.has_default else {"required": True}
+    found: dict[str, Any] = {} if parameter.has_default else {"required": "required"}
     if parameter.type == "number":
         found |= {"step": "any", "inputmode": "decimal"}
     names = {"range": ("min", "max"), "length": ("minlength", "maxlength")}
