@@ -26,6 +26,7 @@ from portal.domain.store import volatile, wake
 from portal.domain.store.db import db
 from portal.domain.vms import polling, provisioning
 from portal.domain.vms import power as powers
+from portal.domain.vms import reconcile as reconciling
 
 logger = logging.getLogger(__name__)
 
@@ -99,6 +100,11 @@ def console(vm_id: str, request_id: str | None = None) -> None:
 def refresh(tenant_id: str, request_id: str | None = None) -> None:
     """Looks what a tenant's cloud offers."""
     _do("refresh", catalog.refresh, tenant_id, request_id)
+
+
+def reconcile(tenant_id: str, request_id: str | None = None) -> None:
+    """Compares a tenant's stacks with its VMs."""
+    _do("reconcile", reconciling.sweep, tenant_id, request_id)
 
 
 def _do(job: str, call: Callable[[UUID], object], subject: str, request_id: str | None) -> None:

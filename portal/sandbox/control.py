@@ -79,10 +79,17 @@ class Control:
             self._world.drop("image", image_id)
             self._world.save()
 
-    def spoil_delete(self, name: str, reason: str) -> None:
-        """Let the next deletion of a stack fail for this reason. Raises KeyError for an unknown name."""
+    def change(self, kind: str, name: str, **facts: Any) -> None:
+        """Change a flavor, an image or a network; with another `id` it is one more. Raises KeyError."""
         with self._world.lock:
-            stacks.spoil(self._world, name, reason)
+            found = {row["name"]: row for row in self._world.rows(kind)}[name]
+            self._world.put(kind, found | facts)
+            self._world.save()
+
+    def spoil_delete(self, name: str, reason: str, times: int = 1) -> None:
+        """Let the next deletions of a stack fail for this reason. Raises KeyError for an unknown name."""
+        with self._world.lock:
+            stacks.spoil(self._world, name, reason, times)
             self._world.save()
 
     def delete_credential(self, name: str) -> None:
@@ -98,6 +105,19 @@ class Control:
         with self._world.lock:
             for token in self._world.rows("token"):
                 self._world.drop("token", token["id"])
+            self._world.save()
+
+    def remember(self) -> bytes:
+        """All there is now, for `restore`."""
+        with self._world.lock:
+            return self._world.dump()
+
+    def restore(self, remembered: bytes) -> None:
+        """The cloud as it was then, without faults."""
+        self.faults.clear()
+        with self._world.lock:
+            self._world.load(remembered)
+            stacks.wake(self._world)
             self._world.save()
 
     def set_quota(self, project: str, **limits: int) -> None:
@@ -159,6 +179,8 @@ _COMMANDS: dict[tuple[str, str], _Command] = {
     ("POST", "expire_tokens"): lambda control, _body, _query: control.expire_tokens(),
     ("POST", "stick"): lambda control, body, _query: control.stick(body["name"]),
     ("POST", "spoil_delete"): lambda control, body, _query: control.spoil_delete(**body),
-    ("GET", "stacks"): lambda control, _body, query: {"stacks": control.stacks(query["project"])},
+    ("GET", "stacks"): lambda control, _body, query: {
+        "stacks": control.stacks(query["project"], deleted="deleted" in query)
+    },
     ("GET", "servers"): lambda control, _body, query: {"servers": control.servers(query["project"])},
 }

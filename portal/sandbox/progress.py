@@ -111,10 +111,10 @@ def _complete(world: World, stack: Row, _task: Row) -> None:
 def _remove(world: World, stack: Row, task: Row) -> None:
     name = task["name"]
     mark(world, stack, name, "DELETE_IN_PROGRESS", "state changed")
-    spoiled = stack.pop("spoiled", "")
-    if spoiled:
-        mark(world, stack, name, "DELETE_FAILED", spoiled)
-        turn(world, stack, "DELETE", "FAILED", f"Resource DELETE failed: {spoiled}")
+    if stack.get("spoiled"):
+        reason = stack["spoiled"].pop()
+        mark(world, stack, name, "DELETE_FAILED", reason)
+        turn(world, stack, "DELETE", "FAILED", f"Resource DELETE failed: {reason}")
         stack["tasks"] = []
 
 

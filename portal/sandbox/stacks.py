@@ -65,10 +65,10 @@ def stick(world: World, name: str) -> None:
     world.put("stack", stack)
 
 
-def spoil(world: World, name: str, reason: str) -> None:
-    """Let the next deletion of a stack fail. Raises KeyError for an unknown name."""
+def spoil(world: World, name: str, reason: str, times: int) -> None:
+    """Let the next deletions of a stack fail. Raises KeyError for an unknown name."""
     stack = _living(world, name)
-    stack["spoiled"] = reason
+    stack["spoiled"] = [reason] * times
     world.put("stack", stack)
 
 

@@ -15,7 +15,7 @@ from portal.domain.people.models import Role, User
 from portal.domain.store.db import Base, db, now
 from portal.domain.tenants import credentials, tenants
 from portal.domain.tenants.models import Tenant
-from portal.domain.vms import drafts, lifecycle, polling, power, provisioning
+from portal.domain.vms import drafts, lifecycle, polling, power, provisioning, reconcile
 from portal.domain.vms.models import LaunchDraft, State, Vm
 from portal.openstack.cloud import Access, Cloud, MemoryTokens, Password
 
@@ -63,6 +63,7 @@ class Worker:
             *((provisioning.step, vm_id) for vm_id in due.steps),
             *((polling.poll, tenant_id) for tenant_id in due.tenants),
             *((power.step, vm_id) for vm_id in due.powers),
+            *((reconcile.sweep, tenant_id) for tenant_id in due.reconciles),
         ]
         db.session.rollback()
         for job, subject in work:

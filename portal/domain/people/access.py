@@ -23,6 +23,8 @@ class Permission(StrEnum):
     VM_POWER = "vm.power"
     VM_CONSOLE = "vm.console"
     SYSTEM_VIEW = "system.view"
+    FINDING_VIEW = "finding.view"
+    FINDING_SETTLE = "finding.settle"
 
 
 P = Permission
@@ -39,8 +41,13 @@ IN_OWN_TENANTS: dict[Role, frozenset[Permission]] = {
 # What a role may do in every tenant, also where the person doesn't belong.
 EVERYWHERE: dict[Role, frozenset[Permission]] = {
     Role.MEMBER: frozenset(),
-    Role.SUPPORT: frozenset({P.VM_VIEW, P.CATALOG_VIEW, P.SYSTEM_VIEW}),
-    Role.ADMIN: frozenset({P.VM_VIEW, P.VM_DELETE, P.CATALOG_VIEW, P.CATALOG_REFRESH, P.SYSTEM_VIEW}),
+    Role.SUPPORT: frozenset({P.VM_VIEW, P.CATALOG_VIEW, P.SYSTEM_VIEW, P.FINDING_VIEW}),
+    Role.ADMIN: frozenset(
+        {
+            *(P.VM_VIEW, P.VM_DELETE, P.CATALOG_VIEW, P.CATALOG_REFRESH),
+            *(P.SYSTEM_VIEW, P.FINDING_VIEW, P.FINDING_SETTLE),
+        }
+    ),
 }
 
 

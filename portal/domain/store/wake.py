@@ -43,10 +43,26 @@ def catalog(tenant_id: UUID) -> None:
     _put(CHORES, "refresh", tenant_id)
 
 
+def reconcile(tenant_id: UUID) -> None:
+    """Somebody should compare the tenant's stacks with its VMs."""
+    _put(CHORES, "reconcile", tenant_id)
+
+
 def waiting() -> dict[str, int]:
     """How many jobs wait, by queue. Raises ConnectionError."""
     try:
         return {name: Queue(name, connection=volatile.client()).count for name in (VMS, CHORES)}
+    except redis.exceptions.RedisError as error:
+        raise ConnectionError("Redis does not answer.") from error
+
+
+def failed() -> dict[str, int]:
+    """How many jobs failed lately, by queue. Raises ConnectionError."""
+    try:
+        return {
+            name: Queue(name, connection=volatile.client()).failed_job_registry.count
+            for name in (VMS, CHORES)
+        }
     except redis.exceptions.RedisError as error:
         raise ConnectionError("Redis does not answer.") from error
 

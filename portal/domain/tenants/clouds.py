@@ -9,7 +9,7 @@ from portal import log
 from portal.domain.store import volatile
 from portal.domain.store.db import db
 from portal.domain.store.errors import NotFound
-from portal.domain.tenants import credentials
+from portal.domain.tenants import circuits, counts, credentials
 from portal.domain.tenants.credentials import Secret
 from portal.domain.tenants.models import Tenant
 from portal.openstack.cloud import Access, Call, Cloud, MemoryTokens, TokenStore
@@ -51,10 +51,11 @@ def watch(observer: Callable[[Call], None]) -> Callable[[], None]:
 
 
 def of(tenant_id: UUID) -> Cloud:
-    """The tenant's cloud under its current credential. Raises NotFound, NoCredential."""
+    """The tenant's cloud under its current credential. Raises NotFound, NoCredential, circuits.Silent."""
     tenant = db.session.get(Tenant, tenant_id)
     if tenant is None:
         raise NotFound("There is no such tenant.")
+    circuits.guard(tenant)
     credential = credentials.current(tenant_id)
     place = (tenant.auth_url, tenant.region, tenant.interface, str(tenant.endpoint_overrides))
     version = (credential.id, place)
@@ -93,5 +94,6 @@ def _observe(call: Call) -> None:
         call.status or "no answer",
         extra={"seconds": round(call.seconds, 3), "openstack_request_id": call.request_id},
     )
+    counts.called(call)
     for observer in _observers:
         observer(call)

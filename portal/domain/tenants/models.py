@@ -42,6 +42,12 @@ class Tenant(Base):
     catalog_due_at: Mapped[datetime] = mapped_column(default=now, index=True)
     catalog_checked_at: Mapped[datetime | None]
     catalog_trouble: Mapped[str | None] = mapped_column(Text)
+    reconcile_due_at: Mapped[datetime] = mapped_column(default=now, index=True)
+
+    # The circuit: since when the cloud is silent, how often it was asked in vain, when it is asked again.
+    silent_since: Mapped[datetime | None]
+    silent_tries: Mapped[int] = mapped_column(default=0)
+    ask_again_at: Mapped[datetime | None]
 
 
 class Credential(Base):

@@ -3,7 +3,7 @@
 import contextlib
 import logging
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from datetime import timedelta
 from uuid import UUID
 
@@ -12,15 +12,22 @@ from sqlalchemy import ColumnElement, select, update
 from portal import log
 from portal.domain.store.db import db, now, transaction
 from portal.domain.store.errors import DomainError
+from portal.domain.tenants import circuits, counts
+from portal.domain.tenants.models import Tenant
 from portal.domain.vms import explain, lifecycle
 from portal.domain.vms.models import State, Vm
-from portal.openstack.errors import OpenStackError
+from portal.openstack.errors import OpenStackError, Unavailable
 
 logger = logging.getLogger(__name__)
+
+# A VM as it was when it was claimed: id, state, looks in vain.
+Seen = tuple[UUID, State, int]
 
 # Longer than a step's calls can take together, so that nobody else takes the VM meanwhile.
 LEASE = timedelta(seconds=100)
 LONGEST_BACKOFF = timedelta(minutes=10)
+# A proxy's words for a service that isn't there; no status at all: no answer in time.
+NOBODY_THERE = {502, 503, 504}
 
 
 def take(*conditions: ColumnElement[bool]) -> list[Vm]:
@@ -64,11 +71,21 @@ def put_back(vms: Sequence[Vm], **seen: object) -> None:
 def careful(vms: Sequence[Vm]) -> Iterator[None]:
     """What goes wrong inside pushes the next look on and is told on the VMs; only a surprise is raised on."""
     seen = [(vm.id, vm.state, vm.look_failures) for vm in vms]
+    tenant_ids = {vm.tenant_id for vm in vms}
     try:
         yield
+        for tenant_id in tenant_ids:
+            if circuits.answered(tenant_id):
+                _look_at_once(tenant_id)
+    except circuits.Silent as error:
+        _wait_for_cloud(tenant_ids, seen, error.message)
     except (OpenStackError, DomainError) as error:
         logger.warning("looked in vain: %s", error, extra={"vms": len(seen)})
         _push_on(seen, explain.trouble(error))
+        counts.in_vain(tenant_ids, error)
+        if isinstance(error, Unavailable) and (not error.status or error.status in NOBODY_THERE):
+            for tenant_id in tenant_ids:
+                circuits.silent(tenant_id)
     except Exception as error:
         _push_on(seen, f"The portal itself failed ({type(error).__name__}); an administrator can see why.")
         raise
@@ -87,7 +104,7 @@ def backoff(failures: int) -> timedelta:
     return timedelta(seconds=seconds * random.uniform(0.8, 1.2))
 
 
-def _push_on(seen: Sequence[tuple[UUID, State, int]], trouble: str) -> None:
+def _push_on(seen: Sequence[Seen], trouble: str) -> None:
     """A VM that moved on meanwhile is left alone."""
     with transaction():
         for vm_id, state, failures in seen:
@@ -97,3 +114,26 @@ def _push_on(seen: Sequence[tuple[UUID, State, int]], trouble: str) -> None:
                 .values(look_at=now() + backoff(failures + 1), look_failures=failures + 1, trouble=trouble)
                 .execution_options(synchronize_session=False)
             )
+
+
+def _wait_for_cloud(tenant_ids: Collection[UUID], seen: Sequence[Seen], trouble: str) -> None:
+    """Nobody asked: the VMs wait until somebody may, and that is no failure of theirs."""
+    with transaction():
+        for tenant in db.session.scalars(select(Tenant).where(Tenant.id.in_(tenant_ids))):
+            db.session.execute(
+                update(Vm)
+                .where(Vm.tenant_id == tenant.id, Vm.id.in_([vm_id for vm_id, _, _ in seen]))
+                .values(look_at=tenant.ask_again_at or now(), trouble=trouble)
+                .execution_options(synchronize_session=False)
+            )
+
+
+def _look_at_once(tenant_id: UUID) -> None:
+    """The cloud is back: what waited for it goes on now."""
+    with transaction():
+        db.session.execute(
+            update(Vm)
+            .where(Vm.tenant_id == tenant_id, Vm.trouble.is_not(None), Vm.state != State.DELETED)
+            .values(look_at=now(), look_failures=0)
+            .execution_options(synchronize_session=False)
+        )

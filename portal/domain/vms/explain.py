@@ -17,6 +17,7 @@ class Explanation:
     raw: str
 
 
+LONGEST = 4000
 YOU, ADMIN, OPERATOR = "you", "your administrator", "the cloud's operator"
 
 # The first rule whose pattern is found in the cloud's words explains it.
@@ -96,6 +97,11 @@ RULES: tuple[tuple[str, str, str, str], ...] = (
         "Delete it here as well, or ask your administrator what happened.",
     ),
 )
+
+
+def clean(reason: str) -> str:
+    """The cloud's words without user data, which Nova echoes when it doesn't like it, and not without end."""
+    return re.sub(r"(?is)(user_data\W+Value:).*", r"\1 (left out)", reason)[:LONGEST]
 
 
 def failure(raw: str) -> Explanation:

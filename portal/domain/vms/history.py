@@ -9,6 +9,7 @@ from sqlalchemy import func, select
 
 from portal.domain.catalog import hot, shelf
 from portal.domain.store.db import db, now, transaction
+from portal.domain.vms import explain
 from portal.domain.vms.models import HeatEvent, State, Transition, Vm
 from portal.openstack.cloud import Cloud
 from portal.openstack.heat import Stack
@@ -76,7 +77,7 @@ def collect(vm: Vm, stack: Stack, cloud: Cloud) -> None:
                         at=event.at,
                         resource=event.resource,
                         status=event.status,
-                        reason=event.reason,
+                        reason=explain.clean(event.reason),
                         physical_id=event.physical_id or None,
                     )
                 )

@@ -10,7 +10,8 @@ from sqlalchemy import update
 from portal.domain.people.models import User
 from portal.domain.store import audit
 from portal.domain.store.db import db, now, only_writable
-from portal.domain.vms.models import State, Transition, Vm
+from portal.domain.vms import counts
+from portal.domain.vms.models import Finding, FindingKind, State, Transition, Vm
 
 __all__ = ["Event", "State", "actions", "allows", "born", "diagram", "fire", "pace", "stack_name"]
 
@@ -48,6 +49,9 @@ MOVES: dict[tuple[State, Event], State] = {
 # Working states wait for the cloud; the others rest.
 WORKING = frozenset({State.REQUESTED, State.PROVISIONING, State.DELETING})
 FIRST, LAST = State.REQUESTED, State.DELETED
+
+# Findings that end when their VM is well or gone; the others are about stacks.
+ABOUT_VMS = (FindingKind.VANISHED, FindingKind.STUCK_DELETE)
 
 # How long a working state may last before it is called a failure. A launch waits for a silent cloud as long
 # as it takes, so REQUESTED has no limit.
@@ -109,6 +113,7 @@ def fire(
     )
     if moved.rowcount == 0:  # type: ignore[attr-defined]  # an UPDATE answers a CursorResult
         return False
+    counts.moved(vm, new, moment, str(values.get("failure") or cause))
     db.session.add(
         Transition(
             vm_id=vm.id,
@@ -127,8 +132,20 @@ def fire(
         vm_id=vm.id,
         detail={"from": old.value, "to": new.value, "cause": cause},
     )
+    if new in {State.ACTIVE, State.DELETED}:
+        _settle_findings(vm.id, f"It is {new.value} now.")
     db.session.expire(vm)
     return True
+
+
+def _settle_findings(vm_id: UUID, answer: str) -> None:
+    """What was found about the VM is over."""
+    db.session.execute(
+        update(Finding)
+        .where(Finding.vm_id == vm_id, Finding.resolved_at.is_(None), Finding.kind.in_(ABOUT_VMS))
+        .values(resolved_at=now(), answer=answer)
+        .execution_options(synchronize_session=False)
+    )
 
 
 def born(vm: Vm, *, by: User) -> None:
@@ -147,6 +164,7 @@ def born(vm: Vm, *, by: User) -> None:
             by_id=by.id,
         )
     )
+    counts.launched(vm)
     audit.record("vm.launch", by=by, tenant_id=vm.tenant_id, vm_id=vm.id, detail={"name": vm.name})
 
 

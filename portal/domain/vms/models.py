@@ -5,7 +5,7 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import ForeignKey, Index, Text, UniqueConstraint
+from sqlalchemy import ForeignKey, Index, Text, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from portal.domain.people.models import User
@@ -22,6 +22,16 @@ class State(StrEnum):
     ERROR = "error"
     DELETING = "deleting"
     DELETED = "deleted"
+
+
+class FindingKind(StrEnum):
+    """How a cloud and the portal's records may differ."""
+
+    ORPHAN_STACK = "orphan_stack"
+    DUPLICATE_STACK = "duplicate_stack"
+    LEFTOVER_STACK = "leftover_stack"
+    VANISHED = "vanished"
+    STUCK_DELETE = "stuck_delete"
 
 
 _STATE = words(State)
@@ -81,6 +91,7 @@ class Vm(Base):
     failed_stack_id: Mapped[str | None]
     create_sent_at: Mapped[datetime | None]
     delete_sent_at: Mapped[datetime | None]
+    delete_tries: Mapped[int] = mapped_column(default=0)
 
     server_id: Mapped[str | None] = mapped_column(index=True)
     private_ip: Mapped[str | None]
@@ -138,3 +149,37 @@ class HeatEvent(Base):
     status: Mapped[str]
     reason: Mapped[str] = mapped_column(Text, default="")
     physical_id: Mapped[str | None]
+
+
+class Finding(Base):
+    """A difference between a cloud and our records, with its proof, until it is gone or an admin settled it.
+
+    `subject` is the OpenStack id it is about; `answer` says how it was settled.
+    """
+
+    __tablename__ = "findings"
+    __table_args__ = (
+        Index(
+            "uq_findings_open",
+            "tenant_id",
+            "kind",
+            "subject",
+            unique=True,
+            sqlite_where=text("resolved_at IS NULL"),
+            postgresql_where=text("resolved_at IS NULL"),
+        ),
+    )
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4)
+    tenant_id: Mapped[UUID] = mapped_column(ForeignKey("tenants.id"))
+    vm_id: Mapped[UUID | None] = mapped_column(index=True)
+    kind: Mapped[FindingKind] = mapped_column(words(FindingKind))
+    subject: Mapped[str]
+    proof: Mapped[dict[str, Any]]
+    first_seen: Mapped[datetime] = mapped_column(default=now)
+    last_seen: Mapped[datetime] = mapped_column(default=now)
+    resolved_at: Mapped[datetime | None] = mapped_column(index=True)
+    answer: Mapped[str | None] = mapped_column(Text)
+    by_id: Mapped[UUID | None] = mapped_column(ForeignKey("users.id"))
+    tenant: Mapped[Tenant] = relationship(lazy="joined", innerjoin=True)
+    by: Mapped[User | None] = relationship(lazy="joined")

@@ -11,7 +11,7 @@ from sqlalchemy import and_, or_, update
 from portal.domain.store import vault, wake
 from portal.domain.store.db import db, now, transaction
 from portal.domain.tenants import clouds
-from portal.domain.vms import claims, lifecycle
+from portal.domain.vms import claims, explain, lifecycle
 from portal.domain.vms.lifecycle import Event, stack_name
 from portal.domain.vms.models import State, Vm
 from portal.openstack.cloud import Cloud
@@ -102,7 +102,7 @@ def _send(vm: Vm, cloud: Cloud) -> None:
                 vm,
                 Event.FAILED,
                 cause="Heat refused to create the stack.",
-                changes={"failure": error.message, "create_sent_at": None, "trouble": None},
+                changes={"failure": explain.clean(error.message), "create_sent_at": None, "trouble": None},
             )
     except Unavailable as error:
         if not error.maybe_done:

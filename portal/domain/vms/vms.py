@@ -131,7 +131,13 @@ def _cause(event: Event) -> str:
 
 def _changes(vm: Vm, event: Event) -> dict[str, object]:
     if event is Event.DELETE:
-        return {"failure": None, "delete_sent_at": None, "power_asked": None, "power_due_at": None}
+        return {
+            "failure": None,
+            "delete_sent_at": None,
+            "delete_tries": 0,
+            "power_asked": None,
+            "power_due_at": None,
+        }
     return {
         "failed_stack_id": vm.stack_id or vm.failed_stack_id,
         "stack_id": None,

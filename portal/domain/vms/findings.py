@@ -1,0 +1,265 @@
+"""Findings: differences between clouds and our records, with proof, and what an admin may do about each."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import StrEnum
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import func, select, update
+
+from portal.domain.people import access
+from portal.domain.people.access import Permission
+from portal.domain.people.models import User
+from portal.domain.store import audit, wake
+from portal.domain.store.db import db, now, only_writable, transaction
+from portal.domain.store.errors import NotFound, Refused
+from portal.domain.tenants.models import Tenant
+from portal.domain.vms import lifecycle
+from portal.domain.vms.lifecycle import Event
+from portal.domain.vms.models import Finding, FindingKind, State, Vm
+
+__all__ = ["Finding", "FindingKind", "Remedy", "apply", "get", "note", "of_vm", "open_ones", "remedies"]
+
+
+class Remedy(StrEnum):
+    """What an admin may do about a finding, in the order it is tried."""
+
+    ADOPT = "adopt"
+    DELETE_STACK = "delete_stack"
+    RETRY_DELETE = "retry_delete"
+    GIVE_UP = "give_up"
+    IGNORE = "ignore"
+
+
+REMEDIES: dict[FindingKind, tuple[Remedy, ...]] = {
+    FindingKind.ORPHAN_STACK: (Remedy.DELETE_STACK, Remedy.IGNORE),
+    FindingKind.DUPLICATE_STACK: (Remedy.ADOPT, Remedy.DELETE_STACK, Remedy.IGNORE),
+    FindingKind.LEFTOVER_STACK: (Remedy.DELETE_STACK, Remedy.IGNORE),
+    FindingKind.VANISHED: (Remedy.RETRY_DELETE, Remedy.IGNORE),
+    FindingKind.STUCK_DELETE: (Remedy.RETRY_DELETE, Remedy.GIVE_UP, Remedy.IGNORE),
+}
+
+
+@dataclass(frozen=True)
+class _Settling:
+    """Somebody settles a finding, for a reason."""
+
+    finding: Finding
+    reason: str
+    by: User
+
+
+def note(
+    kind: FindingKind,
+    tenant_id: UUID,
+    subject: str,
+    proof: Mapping[str, Any],
+    *,
+    vm_id: UUID | None = None,
+    settled: str | None = None,
+) -> None:
+    """Writes the finding down, or that it is still there. `settled`: how the portal mended it at once.
+
+    Runs inside the caller's transaction.
+    """
+    only_writable()
+    found = db.session.scalar(
+        select(Finding).where(
+            Finding.tenant_id == tenant_id,
+            Finding.kind == kind,
+            Finding.subject == subject,
+            Finding.resolved_at.is_(None),
+        )
+    )
+    if found is None:
+        found = Finding(tenant_id=tenant_id, kind=kind, subject=subject, vm_id=vm_id, proof=dict(proof))
+        db.session.add(found)
+        audit.record(
+            "finding.opened",
+            by=None,
+            tenant_id=tenant_id,
+            vm_id=vm_id,
+            detail={"kind": kind.value, "subject": subject, **proof},
+        )
+    found.last_seen, found.proof = now(), dict(proof)
+    if settled:
+        _resolve(found, settled, by=None)
+
+
+def settle_gone(tenant_id: UUID, still_there: Sequence[str], kinds: Sequence[FindingKind]) -> None:
+    """Findings of these kinds about stacks that aren't there any more are over."""
+    only_writable()
+    db.session.execute(
+        update(Finding)
+        .where(
+            Finding.tenant_id == tenant_id,
+            Finding.kind.in_(kinds),
+            Finding.resolved_at.is_(None),
+            Finding.subject.not_in(still_there),
+            # A sweep doesn't see what came up while it looked.
+            Finding.last_seen < now() - timedelta(seconds=1),
+        )
+        .values(resolved_at=now(), answer="It went away by itself.")
+        .execution_options(synchronize_session=False)
+    )
+
+
+def open_ones(by: User) -> list[Finding]:
+    """All findings that are not settled, newest first. Raises Forbidden."""
+    access.require(by, Permission.FINDING_VIEW)
+    return list(
+        db.session.scalars(
+            select(Finding)
+            .where(Finding.resolved_at.is_(None))
+            .order_by(Finding.first_seen.desc())
+            .limit(500)
+        )
+    )
+
+
+def settled_ones(by: User) -> list[Finding]:
+    """The findings settled last. Raises Forbidden."""
+    access.require(by, Permission.FINDING_VIEW)
+    return list(
+        db.session.scalars(
+            select(Finding)
+            .where(Finding.resolved_at.is_not(None))
+            .order_by(Finding.resolved_at.desc())
+            .limit(50)
+        )
+    )
+
+
+def of_vm(vm: Vm) -> list[Finding]:
+    """What is found about this VM and not settled."""
+    return list(
+        db.session.scalars(select(Finding).where(Finding.vm_id == vm.id, Finding.resolved_at.is_(None)))
+    )
+
+
+def count_open() -> dict[FindingKind, int]:
+    """How many findings of each kind wait."""
+    rows = db.session.execute(
+        select(Finding.kind, func.count()).where(Finding.resolved_at.is_(None)).group_by(Finding.kind)
+    )
+    return {row[0]: row[1] for row in rows}
+
+
+def get(finding_id: UUID, *, for_: User) -> Finding:
+    """The finding. Raises NotFound, Forbidden."""
+    access.require(for_, Permission.FINDING_VIEW)
+    finding = db.session.get(Finding, finding_id)
+    if finding is None:
+        raise NotFound("There is no such finding.")
+    return finding
+
+
+def remedies(finding: Finding, user: User) -> list[Remedy]:
+    """What this person may do about it now."""
+    if finding.resolved_at or not access.allows(user, Permission.FINDING_SETTLE):
+        return []
+    return list(REMEDIES[finding.kind])
+
+
+def apply(finding: Finding, remedy: Remedy, *, reason: str, by: User) -> None:
+    """Does it; whatever the cloud has to do is done by a worker. Raises Forbidden, Refused."""
+    access.require(by, Permission.FINDING_SETTLE)
+    if remedy in {Remedy.IGNORE, Remedy.GIVE_UP} and not reason.strip():
+        raise Refused("Say why, for those who come after you.", field="reason")
+    with transaction():
+        db.session.refresh(finding, with_for_update=True)
+        if finding.resolved_at or remedy not in REMEDIES[finding.kind]:
+            raise Refused("This finding is settled already, or can't be settled this way.")
+        answer = _APPLY[remedy](_Settling(finding, reason.strip(), by))
+        audit.record(
+            "finding.settled",
+            by=by,
+            tenant_id=finding.tenant_id,
+            vm_id=finding.vm_id,
+            detail={
+                "kind": finding.kind.value,
+                "subject": finding.subject,
+                "remedy": remedy.value,
+                "reason": reason,
+            },
+        )
+        if answer:
+            _resolve(finding, answer, by=by)
+    wake.reconcile(finding.tenant_id)
+    if finding.vm_id:
+        wake.vm(finding.vm_id)
+
+
+def _delete_stack(settling: _Settling) -> str | None:
+    """The reconciler deletes it at its next sweep, which is now."""
+    settling.finding.proof = settling.finding.proof | {"delete_asked_by": settling.by.email}
+    db.session.execute(
+        update(Tenant).where(Tenant.id == settling.finding.tenant_id).values(reconcile_due_at=now())
+    )
+    return None
+
+
+def _adopt(settling: _Settling) -> str | None:
+    moved = db.session.execute(
+        update(Vm)
+        .where(Vm.id == settling.finding.vm_id, Vm.state.in_([State.PROVISIONING, State.ACTIVE, State.ERROR]))
+        .values(stack_id=settling.finding.subject, stack_status=None, look_at=now())
+        .execution_options(synchronize_session=False)
+    )
+    if not moved.rowcount:  # type: ignore[attr-defined]  # an UPDATE answers a CursorResult
+        raise Refused("The VM isn't in a state in which a stack can be adopted.")
+    return "The stack was adopted."
+
+
+def _retry_delete(settling: _Settling) -> str | None:
+    vm = _vm(settling.finding)
+    if not lifecycle.fire(
+        vm,
+        Event.DELETE,
+        cause="An admin had the deletion tried again.",
+        by=settling.by,
+        changes={"failure": None, "delete_sent_at": None, "delete_tries": 0},
+    ):
+        raise Refused(f"{vm.name} is {vm.state.value} now, so its deletion can't be tried again.")
+    return None
+
+
+def _give_up(settling: _Settling) -> str | None:
+    vm = _vm(settling.finding)
+    left = (
+        f"Left behind: stack {vm.stack_id}, server {vm.server_id or 'none'}, {vm.public_ip or 'no address'}."
+    )
+    words = f"Given up: {settling.reason} Left behind: {left}."
+    if vm.state is State.ERROR:
+        lifecycle.fire(vm, Event.DELETE, cause="An admin gives the deletion up.", by=settling.by)
+        db.session.refresh(vm)
+    changes = {"deleted_at": now(), "failure": None, "trouble": None}
+    if not lifecycle.fire(vm, Event.GONE, cause=words, by=settling.by, changes=changes):
+        raise Refused(f"{vm.name} is {vm.state.value} now, so it can't be given up.")
+    return words
+
+
+def _ignore(settling: _Settling) -> str | None:
+    return f"Ignored: {settling.reason}"
+
+
+def _vm(finding: Finding) -> Vm:
+    vm = db.session.get(Vm, finding.vm_id, populate_existing=True) if finding.vm_id else None
+    if vm is None:
+        raise Refused("The VM of this finding is gone.")
+    return vm
+
+
+def _resolve(finding: Finding, answer: str, *, by: User | None) -> None:
+    finding.resolved_at, finding.answer, finding.by_id = now(), answer, by.id if by else None
+
+
+_APPLY = {
+    Remedy.ADOPT: _adopt,
+    Remedy.DELETE_STACK: _delete_stack,
+    Remedy.RETRY_DELETE: _retry_delete,
+    Remedy.GIVE_UP: _give_up,
+    Remedy.IGNORE: _ignore,
+}

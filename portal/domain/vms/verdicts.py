@@ -1,0 +1,183 @@
+"""Verdicts: what a stack (or its absence) means for its VM, written down as a move or as what was seen."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import update
+
+from portal.domain.store.db import db, now, transaction
+from portal.domain.vms import claims, explain, findings, history, lifecycle, provisioning
+from portal.domain.vms.lifecycle import PATIENCE, Event
+from portal.domain.vms.models import FindingKind, State, Vm
+from portal.openstack.cloud import Cloud
+from portal.openstack.errors import NotFound
+from portal.openstack.heat import Stack
+from portal.openstack.nova import Server
+
+# A stack that doesn't begin its deletion within this time is asked again.
+DELETE_SHOW_TIME = timedelta(seconds=30)
+# A failed deletion is tried again after so long; when they are used up, an admin gets a finding.
+DELETE_PAUSES = (timedelta(seconds=5), timedelta(seconds=30), timedelta(minutes=2))
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """A move with its cause and columns; or only columns; or nothing: not yet."""
+
+    event: Event | None = None
+    cause: str = ""
+    changes: Mapping[str, Any] = field(default_factory=dict)
+    finding: tuple[FindingKind, str, Mapping[str, Any]] | None = None
+
+
+NOT_YET = Verdict()
+
+
+def judge(vm: Vm, stack: Stack | None, servers: Mapping[str, Server | None], cloud: Cloud) -> bool:
+    """Writes what the stack means for the VM; False: nothing new."""
+    if stack is None:
+        return _missing(vm, cloud)
+    if stack.status != vm.stack_status or vm.state in lifecycle.WORKING:
+        history.collect(vm, stack, cloud)
+    verdict = _verdict(vm, stack, cloud)
+    if verdict.event or verdict.changes:
+        return _write(vm, verdict, stack_status=stack.status)
+    return _see(vm, stack, servers)
+
+
+def _write(vm: Vm, verdict: Verdict, **seen: Any) -> bool:
+    columns = {"checked_at": now(), "trouble": None} | seen | dict(verdict.changes)
+    with transaction():
+        if verdict.event is None:
+            db.session.execute(
+                update(Vm)
+                .where(Vm.id == vm.id, Vm.state == vm.state)
+                .values(**columns)
+                .execution_options(synchronize_session=False)
+            )
+            return True
+        fired = lifecycle.fire(vm, verdict.event, cause=verdict.cause, changes=columns)
+        if fired and verdict.finding:
+            kind, subject, proof = verdict.finding
+            findings.note(kind, vm.tenant_id, subject, proof, vm_id=vm.id)
+    return fired
+
+
+def _verdict(vm: Vm, stack: Stack, cloud: Cloud) -> Verdict:
+    if vm.state is State.DELETING:
+        return _deletion(vm, stack, cloud)
+    if stack.is_complete and stack.action != "DELETE" and vm.state in {State.PROVISIONING, State.ERROR}:
+        if vm.state is State.ERROR and vm.active_at:
+            return NOT_YET
+        return Verdict(Event.COMPLETED, "Heat completed the stack.", _outputs(cloud.heat.outputs(stack.id)))
+    if vm.state is State.PROVISIONING and stack.has_failed:
+        return Verdict(Event.FAILED, "Heat failed to create the stack.", {"failure": explain.clean(stack.reason)})
+    return _impatience(vm, stack)
+
+
+def _deletion(vm: Vm, stack: Stack, cloud: Cloud) -> Verdict:
+    if stack.action == "DELETE" and stack.has_failed:
+        return _failed_deletion(vm, stack, cloud)
+    if not stack.is_deleting and vm.delete_sent_at and now() - vm.delete_sent_at > DELETE_SHOW_TIME:
+        cloud.heat.delete(stack.id, stack.name)
+    return _impatience(vm, stack)
+
+
+def _failed_deletion(vm: Vm, stack: Stack, cloud: Cloud) -> Verdict:
+    """Tried again after a while; in the end told with what blocks it."""
+    if vm.delete_tries < len(DELETE_PAUSES):
+        again = f"(try {vm.delete_tries + 2} of {len(DELETE_PAUSES) + 1})"
+        return Verdict(
+            changes={
+                "delete_sent_at": None,
+                "delete_tries": vm.delete_tries + 1,
+                "look_at": now() + DELETE_PAUSES[vm.delete_tries],
+                "trouble": f"Heat could not delete all of it; the portal tries again {again}. {stack.reason}",
+            }
+        )
+    blockers = [
+        {"resource": one.name, "type": one.type, "id": one.physical_id, "reason": one.reason}
+        for one in cloud.heat.resources(stack.name, stack.id)
+        if one.status == "DELETE_FAILED"
+    ]
+    proof = {"stack": stack.id, "reason": stack.reason, "blockers": blockers}
+    return Verdict(
+        Event.FAILED,
+        "Heat failed to delete the stack.",
+        {"failure": explain.clean(stack.reason), "delete_sent_at": None},
+        (FindingKind.STUCK_DELETE, stack.id, proof),
+    )
+
+
+def _impatience(vm: Vm, stack: Stack) -> Verdict:
+    patience = PATIENCE.get(vm.state)
+    if patience is None or now() - vm.state_since < patience:
+        return NOT_YET
+    minutes = int(patience.total_seconds() // 60)
+    words = f"The cloud didn't finish within {minutes} minutes."
+    finding = None
+    if vm.state is State.DELETING:
+        proof = {"stack": stack.id, "status": stack.status, "reason": words}
+        finding = (FindingKind.STUCK_DELETE, stack.id, proof)
+    return Verdict(Event.FAILED, words, {"failure": words, "delete_sent_at": None}, finding)
+
+
+def _outputs(outputs: Mapping[str, object]) -> dict[str, Any]:
+    def text(name: str) -> str | None:
+        return str(outputs[name]) if outputs.get(name) else None
+
+    return {
+        "server_id": text("server_id"),
+        "private_ip": text("private_ip"),
+        "public_ip": text("public_ip"),
+        "active_at": now(),
+        "power": "ACTIVE",
+        "failure": None,
+    }
+
+
+def _missing(vm: Vm, cloud: Cloud) -> bool:
+    """The list doesn't show the stack: asks for it alone before believing that it is gone."""
+    try:
+        stack = cloud.heat.show(str(vm.stack_id))
+    except NotFound:
+        stack = None
+    if stack and not stack.is_deleted:
+        return False
+    if stack:
+        history.collect(vm, stack, cloud)
+    if vm.state is State.DELETING:
+        provisioning.gone(vm, "Its stack is gone.")
+        return True
+    words = "The stack was deleted in OpenStack, outside the portal."
+    if vm.state is State.ACTIVE:
+        return _write(vm, _vanished(words, "stack", str(vm.stack_id)))
+    return _write(vm, Verdict(Event.FAILED, words, {"failure": words, "power": None}))
+
+
+def _see(vm: Vm, stack: Stack, servers: Mapping[str, Server | None]) -> bool:
+    """Writes down what is newly seen of a VM that stays in its state."""
+    seen: dict[str, Any] = {}
+    if vm.state is State.ACTIVE and vm.server_id and vm.server_id in servers:
+        server = servers[vm.server_id]
+        if server is None:
+            words = "The server was deleted in OpenStack, outside the portal."
+            return _write(vm, _vanished(words, "server", vm.server_id), stack_status=stack.status)
+        if server.status != vm.power:
+            seen["power"] = server.status
+    if stack.status != vm.stack_status:
+        seen["stack_status"] = stack.status
+    if seen:
+        claims.put_back([vm], **seen)
+    return bool(seen)
+
+
+def _vanished(words: str, what: str, subject: str) -> Verdict:
+    return Verdict(
+        Event.VANISHED,
+        words,
+        {"failure": words, "power": None},
+        (FindingKind.VANISHED, subject, {what: subject, "said": "OpenStack answered 404"}),
+    )
