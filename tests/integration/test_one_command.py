@@ -138,3 +138,10 @@ def test_one_folder_is_held_by_one_run(tmp_path: Path) -> None:
         pass
     with home.held():
         pass
+
+
+def test_nothing_survives_a_killed_supervisor(portal: Running) -> None:
+    children = portal.processes()
+    portal.process.kill()
+    portal.process.wait()
+    until(lambda: not [pid for pid in children if Path(f"/proc/{pid}").exists()])
