@@ -36,6 +36,7 @@ class Settings:
     openstack_connect_timeout: float = 3.05
     openstack_read_timeout: float = 20.0
     create_timeout_minutes: int = 30
+    metrics_token: str = field(default="", repr=False)
     rate_limits: bool = True
 
 
@@ -63,6 +64,11 @@ VARIABLES = (
     Variable("OPENSTACK_CONNECT_TIMEOUT", "seconds to reach an OpenStack service", "3.05"),
     Variable("OPENSTACK_READ_TIMEOUT", "seconds an OpenStack service may take to answer", "20"),
     Variable("CREATE_TIMEOUT_MINUTES", "minutes Heat gets for one stack", "30"),
+    Variable(
+        "METRICS_TOKEN",
+        "bearer token of /metrics, at least 16 characters; without one there is no /metrics",
+        "",
+    ),
 )
 
 
@@ -84,6 +90,7 @@ def load(environ: Mapping[str, str] = os.environ) -> Settings:
         openstack_connect_timeout=read.optional("OPENSTACK_CONNECT_TIMEOUT", _seconds, 3.05),
         openstack_read_timeout=read.optional("OPENSTACK_READ_TIMEOUT", _seconds, 20.0),
         create_timeout_minutes=read.optional("CREATE_TIMEOUT_MINUTES", int, 30),
+        metrics_token=read.optional("METRICS_TOKEN", _token, ""),
     )
     if read.problems:
         raise BadSettings(read.problems)
@@ -147,6 +154,12 @@ def _master_keys(text: str) -> dict[int, bytes]:
 def _secret_key(text: str) -> str:
     if len(text) < 32:
         raise ValueError("it needs at least 32 characters")
+    return text
+
+
+def _token(text: str) -> str:
+    if text and len(text) < 16:
+        raise ValueError("it needs at least 16 characters")
     return text
 
 

@@ -44,7 +44,7 @@ def _remember_people(app: Flask) -> None:
 
 
 def _register(app: Flask) -> None:
-    from portal.web import auth, catalog, health, home, keys, launch, vms  # noqa: PLC0415 - views import guards
+    from portal.web import auth, catalog, health, home, keys, launch, metrics, vms  # noqa: PLC0415 - views import guards
 
-    for module in (auth, home, catalog, keys, vms, launch, health):
+    for module in (auth, home, catalog, keys, vms, launch, health, metrics):
         app.register_blueprint(module.blueprint)

@@ -35,7 +35,7 @@ HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
 }
 _GOOD_ID = re.compile(r"req-[0-9a-f-]{36}|[\w.-]{8,64}")
-_QUIET = frozenset({"health.alive", "health.ready"})
+_QUIET = frozenset({"health.alive", "health.ready", "metrics.scrape"})
 
 Wsgi = Callable[[dict[str, Any], Any], Iterable[bytes]]
 

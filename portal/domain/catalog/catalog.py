@@ -17,7 +17,7 @@ from portal.domain.people.models import User
 from portal.domain.store import audit, wake
 from portal.domain.store.db import db, now, transaction
 from portal.domain.store.errors import DomainError
-from portal.domain.tenants import clouds, networks
+from portal.domain.tenants import clouds, counts, networks
 from portal.domain.tenants.models import Tenant
 from portal.openstack import glance, nova
 from portal.openstack.cloud import Cloud
@@ -131,6 +131,7 @@ def refresh(tenant_id: UUID) -> bool:
         _mirror(tenant_id, clouds.of(tenant_id))
     except (OpenStackError, DomainError) as error:
         logger.warning("the catalogue could not be refreshed: %s", error, extra={"tenant_id": str(tenant_id)})
+        counts.in_vain([tenant_id], error)
         _note(tenant_id, trouble=str(error), again=AFTER_TROUBLE)
     return True
 

@@ -1,7 +1,7 @@
 """The database handle, UTC times, and `transaction()`: the only place that commits."""
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
@@ -90,9 +90,18 @@ def transaction() -> Iterator[None]:
         session.commit()
     except BaseException:
         session.rollback()
+        session.info.pop("afterwards", None)
         raise
     finally:
         session.info["in_transaction"] = False
+    for call in session.info.pop("afterwards", ()):
+        call()
+
+
+def afterwards(call: Callable[[], None]) -> None:
+    """Has the open transaction do this once it is committed; where it isn't, never."""
+    only_writable()
+    db.session().info.setdefault("afterwards", []).append(call)
 
 
 def only_writable() -> None:

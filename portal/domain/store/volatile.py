@@ -6,7 +6,7 @@ Every function answers as if nothing were kept when Redis is away: the portal ge
 import contextlib
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import redis
@@ -101,6 +101,27 @@ def beats(prefix: str) -> dict[str, float]:
     except redis.exceptions.RedisError as error:
         raise ConnectionError("Redis does not answer.") from error
     return found
+
+
+def add_up(amounts: Mapping[tuple[str, str], float]) -> None:
+    """Adds to sums that all processes share, by (table, field); all of it or nothing, in one trip."""
+    with _forgiving(), client().pipeline() as pipeline:
+        for (table, field), amount in amounts.items():
+            pipeline.hincrbyfloat(f"{_PREFIX}sums:{table}", field, amount)
+        pipeline.execute()
+
+
+def sums(tables: Sequence[str]) -> list[dict[str, float]]:
+    """The shared sums of each table, by field. Raises ConnectionError."""
+    try:
+        with client().pipeline() as pipeline:
+            for table in tables:
+                pipeline.hgetall(f"{_PREFIX}sums:{table}")
+            return [
+                {key.decode(): float(value) for key, value in each.items()} for each in pipeline.execute()
+            ]
+    except redis.exceptions.RedisError as error:
+        raise ConnectionError("Redis does not answer.") from error
 
 
 @contextlib.contextmanager

@@ -19,6 +19,7 @@ OPEN = {
     "home.choose_theme",
     "health.alive",
     "health.ready",
+    "metrics.scrape",
 }
 
 

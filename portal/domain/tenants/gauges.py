@@ -1,0 +1,39 @@
+"""Gauges of tenants: their credentials, and how fresh what we know of their clouds is."""
+
+from collections.abc import Iterable
+
+from prometheus_client.metrics_core import Metric as Family
+from sqlalchemy import select
+
+from portal.domain.store.db import db, now
+from portal.domain.store.metrics import Gauge
+from portal.domain.tenants.models import Credential, Tenant
+
+NO_CREDENTIAL = Gauge("portal_credential_missing", "1: the tenant has no credential in use.", ("tenant",))
+EXPIRES = Gauge(
+    "portal_credential_expires_seconds",
+    "Seconds until the tenant's credential ends; only for those that do.",
+    ("tenant",),
+)
+CATALOG_AGE = Gauge(
+    "portal_catalogue_age_seconds",
+    "Seconds since the tenant's images, sizes and networks were last read; since its making where never.",
+    ("tenant",),
+)
+
+
+def collect() -> Iterable[Family]:
+    """All tenants, in one question."""
+    moment = now()
+    rows = db.session.execute(
+        select(
+            Tenant.name, Tenant.created_at, Tenant.catalog_checked_at, Credential.id, Credential.expires_at
+        ).outerjoin(Credential, (Credential.tenant_id == Tenant.id) & Credential.retired_at.is_(None))
+    ).all()
+    yield NO_CREDENTIAL.read({(row.name,): float(row.id is None) for row in rows})
+    yield EXPIRES.read(
+        {(row.name,): (row.expires_at - moment).total_seconds() for row in rows if row.expires_at}
+    )
+    yield CATALOG_AGE.read(
+        {(row.name,): (moment - (row.catalog_checked_at or row.created_at)).total_seconds() for row in rows}
+    )
