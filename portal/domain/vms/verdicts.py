@@ -73,7 +73,8 @@ def _verdict(vm: Vm, stack: Stack, cloud: Cloud) -> Verdict:
             return NOT_YET
         return Verdict(Event.COMPLETED, "Heat completed the stack.", _outputs(cloud.heat.outputs(stack.id)))
     if vm.state is State.PROVISIONING and stack.has_failed:
-        return Verdict(Event.FAILED, "Heat failed to create the stack.", {"failure": explain.clean(stack.reason)})
+        failure = explain.clean(stack.reason)
+        return Verdict(Event.FAILED, "Heat failed to create the stack.", {"failure": failure})
     return _impatience(vm, stack)
 
 
