@@ -12,7 +12,7 @@ from flask import Flask
 from portal.config import ROOT
 from portal.domain.people import accounts
 from portal.domain.people.models import User
-from portal.domain.store.db import now, transaction
+from portal.domain.store.db import db, now, transaction
 from portal.domain.tenants import clouds
 from portal.domain.tenants.models import Tenant
 from portal.domain.vms import drafts, history, power, vms
@@ -21,9 +21,11 @@ from portal.domain.vms.models import State, Vm
 from portal.openstack.cloud import Cloud
 from portal.openstack.errors import NotFound
 from tests.lab.conftest import Launcher
+from tests.support.page import Page
 from tests.support.running import Running
 
 OFFERINGS = sorted(path.stem for path in (ROOT / "hot_templates").glob("*.yaml"))
+DEMO_PASSWORD = "portal-demo-1"
 OWN_SETUP = "#cloud-config\npackages: [htop]\n"
 
 
@@ -71,6 +73,26 @@ def test_every_template_comes_up_as_promised_and_leaves_nothing(
     assert history.progress(vm).percent == 100
 
     vms.ask(vm, Event.DELETE, by=member)
+    launch.until(vm, State.DELETED)
+    assert is_gone(cloud, vm)
+
+
+def test_a_member_does_it_all_through_the_pages(
+    front: Flask, launch: Launcher, cloud: Cloud, member: User
+) -> None:
+    browser = Page(front)
+    browser.get("/sign-in").form().submit(email=member.email, password=DEMO_PASSWORD)
+    answer = browser.get("/launch/").form("/launch/").submit("Ubuntu server")
+    for _ in range(2):
+        answer = answer.form(button="Next").submit("Next")
+    answer = answer.form("/submit").submit("Launch")
+    vm = db.session.get_one(Vm, UUID(answer.url.rpartition("/")[2]))
+    launch.launched.append(vm.id)
+    launch.until(vm, State.ACTIVE)
+    panel = browser.get(f"{answer.url}/panel", htmx=True)
+    assert "Active" in panel.text
+    assert str(vm.private_ip) in panel.text
+    browser.get(answer.url).follow("Delete").form("/delete").submit()
     launch.until(vm, State.DELETED)
     assert is_gone(cloud, vm)
 
