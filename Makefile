@@ -51,6 +51,7 @@ bench: .venv/.dev lab ## Figures: launch overhead on the lab, page times, memory
 	@$(PY) -m tests.bench $(ARGS)
 
 migration: .venv/.dev ## A migration from the models as they are now (M="Add notices")
+	@$(if $(M),,$(error Say what it does: make migration M="Add notices"))
 	@$(PY) -m portal.cli.run do -- $(PY) -m flask db upgrade
 	@$(PY) -m portal.cli.run do -- $(PY) -m flask db migrate -m "$(M)"
 
