@@ -169,7 +169,7 @@ def apply(finding: Finding, remedy: Remedy, *, reason: str, by: User) -> None:
     if remedy in {Remedy.IGNORE, Remedy.GIVE_UP} and not reason.strip():
         raise Refused("Say why, for those who come after you.", field="reason")
     with transaction():
-        db.session.refresh(finding, with_for_update=True)
+        db.session.refresh(finding, with_for_update={"of": Finding})
         if finding.resolved_at or remedy not in REMEDIES[finding.kind]:
             raise Refused("This finding is settled already, or can't be settled this way.")
         answer = _APPLY[remedy](_Settling(finding, reason.strip(), by))
