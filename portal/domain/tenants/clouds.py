@@ -57,8 +57,8 @@ def of(tenant_id: UUID) -> Cloud:
         raise NotFound("There is no such tenant.")
     circuits.guard(tenant)
     credential = credentials.current(tenant_id)
-    place = (tenant.auth_url, tenant.region, tenant.interface, str(tenant.endpoint_overrides))
-    version = (credential.id, place)
+    place = (tenant.auth_url, tenant.region, tenant.interface, tenant.ca_bundle)
+    version = (credential.id, place, str(tenant.endpoint_overrides))
     known = _clouds.get(tenant_id)
     if known and known[0] == version:
         return known[1]
