@@ -57,40 +57,15 @@ def check(draft: LaunchDraft) -> Review:
     offering = shelf.get(draft.offering)
     tenant = db.session.get_one(Tenant, draft.tenant_id)
     typed, role = answers.of(draft), answers.names_by_role(offering)
-    problems: dict[str, str] = {}
-
-    def chosen(wanted: Role, choices: Sequence[Any], key: str, noun: str) -> Any:
-        name = role.get(wanted)
-        if name is None:
-            return None
-        found = next((choice for choice in choices if getattr(choice, key) == typed.get(name)), None)
-        if found is None and typed.get(name):
-            problems[name] = f"The {noun} you chose is no longer offered by the cloud. Choose another."
-        elif found is None:
-            problems[name] = f"Choose the {noun}."
-        return found
-
-    image = chosen(Role.IMAGE, catalog.images_for(tenant.id, offering), "os_id", "image")
-    flavor = chosen(Role.FLAVOR, catalog.flavors(tenant.id), "os_id", "size")
-    network = chosen(Role.NETWORK, tenants.networks(tenant.id), "network_id", "network")
-    if flavor and (words := catalog.too_small(flavor, offering, image)):
-        problems[role[Role.FLAVOR]] = f"{flavor.name} is too small. {words}"
+    picks = _Picks(typed, role)
+    image = picks.one(Role.IMAGE, catalog.images_for(tenant.id, offering), "os_id", "image")
+    flavor = picks.one(Role.FLAVOR, catalog.flavors(tenant.id), "os_id", "size")
+    network = picks.one(Role.NETWORK, tenants.networks(tenant.id), "network_id", "network")
     floating_ip = answers.is_yes(typed.get(role.get(Role.FLOATING_IP, ""), ""))
-    if floating_ip and network and not network.external_network_id:
-        problems[role[Role.FLOATING_IP]] = "This network has no way out, so it can't have a floating IP."
     chosen_keys = keys.chosen(draft.user_id, list(typed.get(role.get(Role.SSH_KEYS, ""), []) or []))
-    problems |= _name_problem(draft, role, typed) | _user_data_problem(role, typed, chosen_keys)
-    checked = offering.template.validate(
-        {
-            parameter.name: str(typed[parameter.name])
-            for parameter in offering.template.asked
-            if typed.get(parameter.name) is not None
-        }
-    )
+    checked = offering.template.validate(_asked(offering, typed))
     cost = _cost(flavor, floating_ip=floating_ip)
     lines = quotas.lines(tenant, cost)
-    if short := [line for line in lines if not line.fits]:
-        problems[QUOTA] = quotas.explain(short)
     return Review(
         offering=offering,
         tenant=tenant,
@@ -103,8 +78,43 @@ def check(draft: LaunchDraft) -> Review:
         cost=cost,
         quota=lines,
         typed=typed,
-        problems=problems | dict(checked.errors),
+        problems=picks.problems
+        | _size_problem(role, flavor, offering, image)
+        | _address_problem(role, network, wanted=floating_ip)
+        | _name_problem(draft, role, typed)
+        | _user_data_problem(role, typed, chosen_keys)
+        | _quota_problem(lines)
+        | dict(checked.errors),
     )
+
+
+@dataclass
+class _Picks:
+    """Looks up what was picked from the lists, and keeps what is wrong with it."""
+
+    typed: Mapping[str, Any]
+    role: Mapping[Role, str]
+    problems: dict[str, str] = field(default_factory=dict)
+
+    def one(self, wanted: Role, choices: Sequence[Any], key: str, noun: str) -> Any:
+        """The choice that was made; None: none, or it is no longer offered, or the template doesn't ask."""
+        name = self.role.get(wanted)
+        if name is None:
+            return None
+        found = next((choice for choice in choices if getattr(choice, key) == self.typed.get(name)), None)
+        if found is None and self.typed.get(name):
+            self.problems[name] = f"The {noun} you chose is no longer offered by the cloud. Choose another."
+        elif found is None:
+            self.problems[name] = f"Choose the {noun}."
+        return found
+
+
+def _asked(offering: Offering, typed: Mapping[str, Any]) -> dict[str, str]:
+    return {
+        parameter.name: str(typed[parameter.name])
+        for parameter in offering.template.asked
+        if typed.get(parameter.name) is not None
+    }
 
 
 def sizes(review: Review) -> list[Size]:
@@ -120,6 +130,26 @@ def _why_not(flavor: Flavor, review: Review) -> str:
     lines = [replace(line, asked=getattr(wanted, line.name)) for line in review.quota]
     short = [line for line in lines if not line.fits and line.name in {"vcpus", "ram_mib", "gpus"}]
     return f"Over the quota ({quotas.shortage(short)})." if short else ""
+
+
+def _size_problem(
+    role: Mapping[Role, str], flavor: Flavor | None, offering: Offering, image: Image | None
+) -> dict[str, str]:
+    words = catalog.too_small(flavor, offering, image) if flavor else None
+    return {role[Role.FLAVOR]: f"{flavor.name} is too small. {words}"} if flavor and words else {}
+
+
+def _address_problem(
+    role: Mapping[Role, str], network: NetworkProfile | None, *, wanted: bool
+) -> dict[str, str]:
+    if not wanted or network is None or network.external_network_id:
+        return {}
+    return {role[Role.FLOATING_IP]: "This network has no way out, so it can't have a floating IP."}
+
+
+def _quota_problem(lines: Sequence[quotas.Line]) -> dict[str, str]:
+    short = [line for line in lines if not line.fits]
+    return {QUOTA: quotas.explain(short)} if short else {}
 
 
 def _name_problem(draft: LaunchDraft, role: Mapping[Role, str], typed: Mapping[str, Any]) -> dict[str, str]:
