@@ -61,22 +61,25 @@ class Home:
         return folder / "valkey.sock"
 
     def environment(self) -> dict[str, str]:
-        """The environment of the portal's processes; what the person set stands."""
+        """The environment of the portal's processes; what the person set stands, see `given`."""
         defaults = {
             "DATABASE_URL": f"sqlite:///{self.path / 'portal.db'}",
             "REDIS_URL": f"unix://{self.socket}",
             "SECRET_KEY_FILE": str(self.path / "secret_key"),
             "PORTAL_MASTER_KEYS_FILE": str(self.path / "master_keys"),
             "INSECURE_HTTP": "1",
-            "FLASK_APP": "wsgi",
+            # Loopback is reached without the proxy that the outside may need.
+            "NO_PROXY": os.environ.get("no_proxy", "127.0.0.1,localhost"),
         }
-        given = {name.removesuffix("_FILE") for name in os.environ}
-        return os.environ | {n: v for n, v in defaults.items() if n.removesuffix("_FILE") not in given}
+        missing = {
+            name: value for name, value in defaults.items() if name.removesuffix("_FILE") not in self.given
+        }
+        return os.environ | missing | {"FLASK_APP": "wsgi"}
 
     @property
-    def has_own_queue(self) -> bool:
-        """Whether nobody named a Redis."""
-        return not {"REDIS_URL", "REDIS_URL_FILE"} & os.environ.keys()
+    def given(self) -> set[str]:
+        """What the person's environment names, as a value or as a file."""
+        return {name.removesuffix("_FILE") for name in os.environ}
 
     def sandbox_port(self) -> int:
         """The sandbox's port: the same each time where it is free, since the portal keeps the address."""

@@ -33,10 +33,13 @@ class Stopped(Exception):
     """Somebody asked us to stop while we were still starting."""
 
 
+DIRECTLY = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+
+
 def answers(url: str) -> bool:
     """Whether that address answers that all is well."""
     try:
-        with urllib.request.urlopen(url, timeout=5) as response:  # noqa: S310 - our own loopback
+        with DIRECTLY.open(url, timeout=5) as response:
             return bool(response.status == 200)
     except (OSError, urllib.error.URLError):
         return False
@@ -84,13 +87,16 @@ class Portal:
         """Queue and cloud, then database and demo content, then the portal itself."""
         began = time.monotonic()
         say(f"Starting the portal on {self.home.cloud}; its data is in {shown(self.home.path)}…")
-        if self.home.has_own_queue:
+        if theirs := sorted({"DATABASE_URL", "REDIS_URL"} & self.home.given):
+            say(f"Taken from your environment: {', '.join(theirs)}.")
+        own_queue = "REDIS_URL" not in self.home.given
+        if own_queue:
             self.add("queue", self.queue())
         if self.home.cloud == "sandbox":
             self.add("sandbox", self.sandbox())
         importlib.import_module("portal.app")  # once, for all that is forked from here on
         self.step("migrating the database", python("flask", "db", "upgrade"))
-        if self.home.has_own_queue:
+        if own_queue:
             self.wait("queue", lambda: takes_connections(self.home.socket))
         if self.sandbox_url:
             self.wait("sandbox", lambda: answers(f"{self.sandbox_url}/identity/v3"))
@@ -134,6 +140,9 @@ class Portal:
         deadline = time.monotonic() + READY_PATIENCE
         while not is_there():
             self.pause()
+            for other in self.programs:
+                if other is not program:
+                    other.look_after(say)
             if not program.is_running or time.monotonic() > deadline:
                 raise CantRun(
                     f"The {name} doesn't come up. The end of {shown(program.log)}:\n{tail(program.log)}"
