@@ -62,7 +62,10 @@ def start(offering_name: str, *, by: User, tenant: Tenant) -> LaunchDraft:
     """A new draft with good first answers. Raises shelf.NoSuchTemplate."""
     access.require(by, Permission.VM_LAUNCH, tenant.id)
     offering = shelf.get(offering_name)
-    draft = LaunchDraft(user_id=by.id, tenant_id=tenant.id, offering=offering_name)
+    moment = now()
+    draft = LaunchDraft(
+        user_id=by.id, tenant_id=tenant.id, offering=offering_name, created_at=moment, updated_at=moment
+    )
     draft.answers = answers.first(offering, tenant.id, by)
     with transaction():
         db.session.add(draft)
@@ -86,11 +89,15 @@ def edit(draft_id: UUID, *, for_: User) -> LaunchDraft:
 
 
 def open_of(user: User) -> list[LaunchDraft]:
-    """The person's drafts that were not launched, newest first."""
+    """The person's drafts that hold an answer of theirs and were not launched, newest first."""
     return list(
         db.session.scalars(
             select(LaunchDraft)
-            .where(LaunchDraft.user_id == user.id, LaunchDraft.submitted_at.is_(None))
+            .where(
+                LaunchDraft.user_id == user.id,
+                LaunchDraft.submitted_at.is_(None),
+                LaunchDraft.updated_at != LaunchDraft.created_at,
+            )
             .order_by(LaunchDraft.updated_at.desc())
             .limit(20)
         )

@@ -75,7 +75,8 @@ def _spec(review: Review, parameters: Mapping[str, Any]) -> dict[str, Any]:
     secret = answers.secret_names(review.offering)
     return {
         "title": review.offering.title,
-        "login": review.offering.login,
+        # A cloud image's first user mostly bears the name of its system.
+        "login": review.offering.login or (image.os_distro if image else ""),
         "image": {"id": image.os_id, "name": image.name} if image else None,
         "flavor": {
             "id": flavor.os_id,

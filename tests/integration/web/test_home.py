@@ -32,7 +32,7 @@ def test_vms_and_quota_are_those_of_the_tenant(page: Page, ada: User, lab: Tenan
 
 
 def test_a_launch_left_half_way_waits_there(page: Page, ada: User, lab: Tenant) -> None:
-    draft = world.draft(ada, lab)
+    draft = world.draft(ada, lab, name="half-way")
     home = page.sign_in(ada).get("/")
     assert str(draft.id) in home.links["Continue"]
     drafts.discard(draft, by=ada)

@@ -1,0 +1,68 @@
+"""A person at a browser: what they do, in their words, and how often they had to click."""
+
+import itertools
+import re
+from dataclasses import dataclass, field
+
+from playwright.sync_api import Locator, Page, expect
+
+from tests.support.running import Running
+
+_numbers = itertools.count(1)
+# Longer than a VM of the sandbox takes on a busy machine.
+PATIENCE = 30_000
+
+
+@dataclass
+class Person:
+    """Somebody in front of a page of the portal."""
+
+    page: Page
+    portal: Running
+    clicks: int = field(default=0)
+
+    def sign_in(self, email: str = "ada@example.org") -> "Person":
+        """By the form, with the password that `make run` printed."""
+        self.page.goto("/")
+        self.page.get_by_label("E-mail").fill(email)
+        self.page.get_by_label("Password").fill(self.password(email))
+        self.page.get_by_role("button", name="Sign in").click()
+        expect(self.page).to_have_title(re.compile("Home"))
+        return self
+
+    def password(self, email: str) -> str:
+        """What the portal said when it started."""
+        return next(line.split()[1] for line in self.portal.said if line.split()[:1] == [email])
+
+    def press(self, name: str) -> "Person":
+        """A button or a link in the page itself."""
+        main = self.page.locator("main")
+        wanted = main.get_by_role("button", name=name).or_(main.get_by_role("link", name=name))
+        wanted.first.click()
+        self.clicks += 1
+        return self
+
+    def begin(self, template: str = "Ubuntu server") -> "Person":
+        """The second step of the wizard."""
+        self.page.goto("/launch/")
+        return self.press(template)
+
+    def launch(self, template: str = "Ubuntu server", *, name: str = "") -> "Person":
+        """A VM with that name, on its page."""
+        self.begin(template)
+        self.page.get_by_label("Name", exact=True).first.fill(name or new_name())
+        return self.press("Next").press("Next").press("Launch")
+
+    def state(self) -> Locator:
+        """The conditions in the head of a VM's page."""
+        return self.page.locator("#vm .tone").first
+
+    def sees(self, words: str, *, within: float = PATIENCE) -> "Person":
+        """Waits until the VM's page says so in its head."""
+        expect(self.page.locator("#vm .tone", has_text=words).first).to_be_visible(timeout=within)
+        return self
+
+
+def new_name() -> str:
+    """A name that no other test took."""
+    return f"browser-{next(_numbers)}"
