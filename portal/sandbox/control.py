@@ -79,7 +79,7 @@ class Control:
             self._world.drop("image", image_id)
             self._world.save()
 
-    def change(self, kind: str, name: str, **facts: Any) -> None:
+    def change(self, kind: str, name: str, /, **facts: Any) -> None:
         """Change a flavor, an image or a network; with another `id` it is one more. Raises KeyError."""
         with self._world.lock:
             found = {row["name"]: row for row in self._world.rows(kind)}[name]

@@ -133,6 +133,10 @@ def refresh(tenant_id: UUID) -> bool:
         logger.warning("the catalogue could not be refreshed: %s", error, extra={"tenant_id": str(tenant_id)})
         counts.in_vain([tenant_id], error)
         _note(tenant_id, trouble=str(error), again=AFTER_TROUBLE)
+    except Exception as error:
+        words = f"The portal itself failed ({type(error).__name__}); an administrator can see why."
+        _note(tenant_id, trouble=words, again=EVERY)
+        raise
     return True
 
 
