@@ -19,8 +19,8 @@ def scrape() -> ResponseReturnValue:
     token: str = current_app.config["PORTAL"].metrics_token
     if not token:
         abort(404)
-    given = request.headers.get("Authorization", "").removeprefix("Bearer ")
-    if not hmac.compare_digest(given.encode(), token.encode()):
+    given = request.headers.get("Authorization", "")
+    if not hmac.compare_digest(given.encode(), f"Bearer {token}".encode()):
         return Response(
             "A bearer token is needed.\n", 401, {"WWW-Authenticate": "Bearer"}, mimetype="text/plain"
         )

@@ -1,4 +1,4 @@
-"""Gauges of tenants: their credentials, and how fresh what we know of their clouds is."""
+"""Gauges of tenants: their credentials, whether their clouds answer, how fresh their catalogues are."""
 
 from collections.abc import Iterable
 
@@ -7,6 +7,7 @@ from sqlalchemy import select
 
 from portal.domain.store.db import db, now
 from portal.domain.store.metrics import Gauge
+from portal.domain.tenants import circuits
 from portal.domain.tenants.models import Credential, Tenant
 
 NO_CREDENTIAL = Gauge("portal_credential_missing", "1: the tenant has no credential in use.", ("tenant",))
@@ -20,6 +21,9 @@ CATALOG_AGE = Gauge(
     "Seconds since the tenant's images, sizes and networks were last read; since its making where never.",
     ("tenant",),
 )
+CIRCUIT_OPEN = Gauge(
+    "portal_circuit_open", "1: the tenant's cloud doesn't answer and is left alone for a while.", ("tenant",)
+)
 
 
 def collect() -> Iterable[Family]:
@@ -27,13 +31,19 @@ def collect() -> Iterable[Family]:
     moment = now()
     rows = db.session.execute(
         select(
-            Tenant.name, Tenant.created_at, Tenant.catalog_checked_at, Credential.id, Credential.expires_at
+            Tenant.name,
+            Tenant.created_at,
+            Tenant.catalog_checked_at,
+            Tenant.silent_tries,
+            Credential.id,
+            Credential.expires_at,
         ).outerjoin(Credential, (Credential.tenant_id == Tenant.id) & Credential.retired_at.is_(None))
     ).all()
     yield NO_CREDENTIAL.read({(row.name,): float(row.id is None) for row in rows})
     yield EXPIRES.read(
         {(row.name,): (row.expires_at - moment).total_seconds() for row in rows if row.expires_at}
     )
+    yield CIRCUIT_OPEN.read({(row.name,): float(row.silent_tries >= circuits.OPENS_AFTER) for row in rows})
     yield CATALOG_AGE.read(
         {(row.name,): (moment - (row.catalog_checked_at or row.created_at)).total_seconds() for row in rows}
     )

@@ -17,7 +17,7 @@ from portal.domain.tenants import counts as tenant_counts
 from portal.domain.tenants import gauges as tenants
 from portal.domain.tenants.models import Tenant
 from portal.domain.vms import counts, quotas
-from portal.domain.vms.models import State, Vm
+from portal.domain.vms.models import Finding, State, Vm
 
 __all__ = ["collect", "exposition"]
 
@@ -40,6 +40,9 @@ OVERDUE = Gauge(
 )
 POWER_OVERDUE = Gauge(
     "portal_power_overdue_seconds", "How late the start, stop or reboot is that is due longest; 0: none is."
+)
+FINDINGS = Gauge(
+    "portal_findings_open", "Differences between clouds and our records that are open.", ("tenant", "kind")
 )
 USED = Gauge("portal_quota_used", "What a tenant's VMs hold; memory in MiB.", ("tenant", "resource"))
 LIMIT = Gauge("portal_quota_limit", "What a tenant may have; memory in MiB.", ("tenant", "resource"))
@@ -64,6 +67,7 @@ def collect() -> Iterable[Family]:
     yield POLL_AGE.read(_ages(moment, rows, "seen_at"))
     yield OVERDUE.read(_ages(moment, rows, "due_at"))
     yield POWER_OVERDUE.read({(): _age(moment, db.session.scalar(select(func.min(Vm.power_due_at))))})
+    yield FINDINGS.read(_findings(names))
     used = {
         (name, resource): amount
         for resource in _RESOURCES
@@ -130,6 +134,15 @@ def _tenants() -> tuple[dict[UUID, str], dict[tuple[str, str], float]]:
         for resource, limit in zip(_RESOURCES, row[2:], strict=True)
     }
     return {row.id: row.name for row in rows}, limits
+
+
+def _findings(names: dict[UUID, str]) -> dict[tuple[str, str], float]:
+    rows = db.session.execute(
+        select(Finding.tenant_id, Finding.kind, func.count().label("open"))
+        .where(Finding.resolved_at.is_(None))
+        .group_by(Finding.tenant_id, Finding.kind)
+    )
+    return {(names[row.tenant_id], row.kind.value): row.open for row in rows if row.tenant_id in names}
 
 
 def _summed(names: dict[UUID, str], rows: Sequence[Row[Any]], figure: str) -> dict[tuple[str], float]:
