@@ -90,6 +90,17 @@ class World:
         self.tables.clear()
         self.agenda.clear()
 
+    def dump(self) -> bytes:
+        """All rows, for `load`."""
+        return json.dumps(self.tables).encode()
+
+    def load(self, dumped: bytes) -> None:
+        """The rows of then in place of those of now."""
+        self.clear()
+        for kind, rows in json.loads(dumped).items():
+            for row in rows.values():
+                self.put(kind, row)
+
     def save(self) -> None:
         """Write the changed rows in one transaction."""
         dirty, self._dirty = self._dirty, {}
