@@ -21,6 +21,10 @@ def render_item(kind: str, item: Any, _context: Any) -> str | Literal[False]:
 
 
 with database.engine.connect() as connection:
+    sqlite = connection.connection.dbapi_connection if connection.dialect.name == "sqlite" else None
+    if sqlite:
+        # SQLite changes a table by making it anew and dropping the old one, to which other rows still refer.
+        sqlite.execute("PRAGMA foreign_keys=OFF")
     context.configure(
         connection=connection,
         target_metadata=database.metadata,
@@ -30,3 +34,8 @@ with database.engine.connect() as connection:
     with context.begin_transaction():
         context.run_migrations()
     connection.commit()
+    if sqlite:
+        broken = sqlite.execute("PRAGMA foreign_key_check").fetchall()
+        sqlite.execute("PRAGMA foreign_keys=ON")
+        if broken:
+            raise RuntimeError(f"After the migration these rows refer to nothing: {broken[:5]}")
