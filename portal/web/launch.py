@@ -21,7 +21,7 @@ from portal.web.forms import accepted
 from portal.web.frame import here
 from portal.web.guards import needs
 from portal.web.keys import NewKey
-from portal.web.questions import ACCESS, MACHINE
+from portal.web.questions import ACCESS, MACHINE, Question
 
 blueprint = Blueprint("launch", __name__, url_prefix="/launch")
 FIELDS = (MACHINE, ACCESS)
@@ -199,23 +199,18 @@ def _questions(draft: LaunchDraft, step: str, **more: Any) -> str:
 
 
 def _review(draft: LaunchDraft) -> str:
-    review = drafts.check(draft)
-    problems = [
-        (words, name if name == "quota" else questions.step_of(name, review), name)
-        for name, words in review.problems.items()
-    ]
-    chosen = {
-        each: [one for part in questions.of_step(each, review) for one in part.questions] for each in FIELDS
-    }
-    own = next((one.value for one in chosen[ACCESS] if one.widget == "user_data"), "")
-    offering = review.offering
-    parts = [("Template", STEPS[0].url(draft), [("Template", offering.title), ("About", offering.summary)])]
-    for each in FIELDS:
-        answered = [
-            (one.label, questions.in_words(one, review)) for one in chosen[each] if one.widget != "user_data"
-        ]
-        parts.append((STEPS[NAMES.index(each)].words, STEPS[NAMES.index(each)].url(draft), answered))
-    facts = _facts(draft, "review", review) | {"parts": parts, "problems": problems, "user_data": own or ""}
+    """Everything that was chosen, step by step, and what needs another look."""
+    review, about = drafts.check(draft), shelf.get(draft.offering)
+    parts = [(STEPS[0], [("Template", about.title), ("About", about.summary)])]
+    wrong: list[tuple[Question, Step]] = []
+    user_data = ""
+    for step in STEPS[1:-1]:
+        asked = questions.asked(step.name, review)
+        wrong += [(one, step) for one in asked if one.problem]
+        user_data = next((one.value for one in asked if one.widget == "user_data"), user_data) or ""
+        told = [one for one in asked if one.widget != "user_data"]
+        parts.append((step, [(one.label, questions.in_words(one, review)) for one in told]))
+    facts = _facts(draft, "review", review) | {"parts": parts, "wrong": wrong, "user_data": user_data}
     return render_template("launch/review.html", **facts)
 
 

@@ -105,10 +105,14 @@ def of_step(step: str, review: Review, *, insist: bool = False) -> list[Section]
     return sections
 
 
+def asked(step: str, review: Review) -> list[Question]:
+    """The questions of a step without their headings, with all that is wrong with them."""
+    return [one for section in of_step(step, review, insist=True) for one in section.questions]
+
+
 def step_of(name: str, review: Review) -> str:
     """The step on which this field is asked."""
-    asked = {one.name for section in of_step(MACHINE, review) for one in section.questions}
-    return MACHINE if name in asked else ACCESS
+    return MACHINE if name in {one.name for one in asked(MACHINE, review)} else ACCESS
 
 
 def read(sections: Sequence[Section], form: Form) -> dict[str, Any]:
