@@ -5,6 +5,7 @@ Every function answers as if nothing were kept when Redis is away: the portal ge
 
 import contextlib
 import logging
+import secrets
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -71,6 +72,31 @@ def one_at_a_time(key: str, *, lease: float = 15, patience: float = 10) -> Itera
                 lock.release()
 
 
+@contextlib.contextmanager
+def slot(key: str, *, limit: int, lease: float) -> Iterator[bool]:
+    """Whether one of `limit` places is ours inside; each ends by itself after `lease` seconds.
+
+    Without Redis nobody is counted, and everybody gets a place.
+    """
+    who = secrets.token_hex(8)
+    place = _take_place(key, who, limit, lease)
+    try:
+        yield place is not None
+    finally:
+        with _forgiving():
+            if place and client().get(place) == who.encode():
+                client().delete(place)
+
+
+def _take_place(key: str, who: str, limit: int, lease: float) -> str | None:
+    names = [f"{_PREFIX}slot:{key}:{number}" for number in range(limit)]
+    try:
+        return next((name for name in names if client().set(name, who, nx=True, px=int(lease * 1000))), None)
+    except redis.exceptions.RedisError as error:
+        logger.warning("Redis does not answer: %s", type(error).__name__)
+        return names[0]
+
+
 def lead(key: str, *, who: str, lease: float) -> bool:
     """Whether `who` holds the lease of this key now, taking or renewing it where it can."""
     with _forgiving():
@@ -92,15 +118,14 @@ def beat(who: str, *, ttl: float = 30) -> None:
 def beats(prefix: str) -> dict[str, float]:
     """Who beat lately and how many seconds ago; names begin with `prefix`. Raises ConnectionError."""
     start = f"{_PREFIX}beat:"
-    found: dict[str, float] = {}
     try:
-        for key in client().scan_iter(f"{start}{prefix}*", count=500):
-            value: Any = client().get(key)
-            if value is not None:
-                found[key.decode().removeprefix(start)] = max(0.0, time.time() - float(value))
+        keys = list(client().scan_iter(f"{start}{prefix}*", count=500))
+        values: Any = client().mget(keys) if keys else []
     except redis.exceptions.RedisError as error:
         raise ConnectionError("Redis does not answer.") from error
-    return found
+    seen = {key.decode().removeprefix(start): value for key, value in zip(keys, values, strict=True)}
+    # A beat may have ended since its name was read.
+    return {who: max(0.0, time.time() - float(value)) for who, value in seen.items() if value is not None}
 
 
 def add_up(amounts: Mapping[tuple[str, str], float]) -> None:

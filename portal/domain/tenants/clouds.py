@@ -2,13 +2,13 @@
 
 import contextlib
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from uuid import UUID
 
 from portal import log
 from portal.domain.store import volatile
 from portal.domain.store.db import db
-from portal.domain.store.errors import NotFound
+from portal.domain.store.errors import DomainError, NotFound
 from portal.domain.tenants import circuits, counts, credentials
 from portal.domain.tenants.credentials import Secret
 from portal.domain.tenants.models import Tenant
@@ -36,6 +36,24 @@ class SealedTokens:
 
     def refreshing(self, key: str) -> contextlib.AbstractContextManager[None]:
         return volatile.one_at_a_time(f"token:{key}")
+
+
+# So many workers at most ask one cloud at a time: it can do little at once, and others need workers too.
+PLACES = {"step": 3, "poll": 1}
+PLACE_SECONDS = 100.0
+
+
+class Busy(DomainError):
+    """As many workers as may ask this cloud already do."""
+
+
+@contextlib.contextmanager
+def turn(tenant_id: UUID, kind: str) -> Iterator[None]:
+    """Holds one of the cloud's places for this kind of work. Raises Busy."""
+    with volatile.slot(f"cloud:{tenant_id}:{kind}", limit=PLACES[kind], lease=PLACE_SECONDS) as mine:
+        if not mine:
+            raise Busy("Others are asking this cloud; it is asked again in a moment.")
+        yield
 
 
 def configure(*, connect_timeout: float, read_timeout: float) -> None:

@@ -12,7 +12,7 @@ from sqlalchemy import ColumnElement, select, update
 from portal import log
 from portal.domain.store.db import db, now, transaction
 from portal.domain.store.errors import DomainError
-from portal.domain.tenants import circuits, counts
+from portal.domain.tenants import circuits, clouds, counts
 from portal.domain.tenants.models import Tenant
 from portal.domain.vms import explain, lifecycle
 from portal.domain.vms.models import State, Vm
@@ -26,6 +26,7 @@ Seen = tuple[UUID, State, int]
 # Longer than a step's calls can take together, so that nobody else takes the VM meanwhile.
 LEASE = timedelta(seconds=100)
 LONGEST_BACKOFF = timedelta(minutes=10)
+A_MOMENT = timedelta(seconds=1)
 # A proxy's words for a service that isn't there; no status at all: no answer in time.
 NOBODY_THERE = {502, 503, 504}
 
@@ -74,18 +75,13 @@ def careful(vms: Sequence[Vm]) -> Iterator[None]:
     tenant_ids = {vm.tenant_id for vm in vms}
     try:
         yield
-        for tenant_id in tenant_ids:
-            if circuits.answered(tenant_id):
-                _look_at_once(tenant_id)
+        _answered(tenant_ids)
+    except clouds.Busy:
+        _hand_back(seen)
     except circuits.Silent as error:
         _wait_for_cloud(tenant_ids, seen, error.message)
     except (OpenStackError, DomainError) as error:
-        logger.warning("looked in vain: %s", error, extra={"vms": len(seen)})
-        _push_on(seen, explain.trouble(error))
-        counts.in_vain(tenant_ids, error)
-        if isinstance(error, Unavailable) and (not error.status or error.status in NOBODY_THERE):
-            for tenant_id in tenant_ids:
-                circuits.silent(tenant_id)
+        _in_vain(tenant_ids, seen, error)
     except Exception as error:
         _push_on(seen, f"The portal itself failed ({type(error).__name__}); an administrator can see why.")
         raise
@@ -104,6 +100,21 @@ def backoff(failures: int) -> timedelta:
     return timedelta(seconds=seconds * random.uniform(0.8, 1.2))
 
 
+def _answered(tenant_ids: Collection[UUID]) -> None:
+    for tenant_id in tenant_ids:
+        if circuits.answered(tenant_id):
+            _look_at_once(tenant_id)
+
+
+def _in_vain(tenant_ids: Collection[UUID], seen: Sequence[Seen], error: OpenStackError | DomainError) -> None:
+    logger.warning("looked in vain: %s", error, extra={"vms": len(seen)})
+    _push_on(seen, explain.trouble(error))
+    counts.in_vain(tenant_ids, error)
+    if isinstance(error, Unavailable) and (not error.status or error.status in NOBODY_THERE):
+        for tenant_id in tenant_ids:
+            circuits.silent(tenant_id)
+
+
 def _push_on(seen: Sequence[Seen], trouble: str) -> None:
     """A VM that moved on meanwhile is left alone."""
     with transaction():
@@ -112,6 +123,18 @@ def _push_on(seen: Sequence[Seen], trouble: str) -> None:
                 update(Vm)
                 .where(Vm.id == vm_id, Vm.state == state)
                 .values(look_at=now() + backoff(failures + 1), look_failures=failures + 1, trouble=trouble)
+                .execution_options(synchronize_session=False)
+            )
+
+
+def _hand_back(seen: Sequence[Seen]) -> None:
+    """Nobody's fault: somebody looks in a moment."""
+    with transaction():
+        for vm_id, state, _ in seen:
+            db.session.execute(
+                update(Vm)
+                .where(Vm.id == vm_id, Vm.state == state)
+                .values(look_at=now() + A_MOMENT)
                 .execution_options(synchronize_session=False)
             )
 

@@ -84,7 +84,7 @@ def poll(tenant_id: UUID) -> None:
     if not vms:
         return
     unchanged: list[Vm] = []
-    with claims.careful(vms):
+    with claims.careful(vms), clouds.turn(tenant_id, "poll"):
         cloud = clouds.of(tenant_id)
         stacks = {stack.id: stack for stack in cloud.heat.by_ids([vm.stack_id for vm in vms if vm.stack_id])}
         servers = _servers(cloud, [vm for vm in vms if vm.state is State.ACTIVE and vm.server_id])

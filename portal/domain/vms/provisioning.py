@@ -32,7 +32,7 @@ NEEDS_STEP = or_(Vm.state == State.REQUESTED, and_(Vm.state == State.DELETING, V
 def step(vm_id: UUID) -> None:
     """Takes the VM's next step if it is due and nobody else does."""
     for vm in claims.take(Vm.id == vm_id, NEEDS_STEP):
-        with claims.told(vm), claims.careful([vm]):
+        with claims.told(vm), claims.careful([vm]), clouds.turn(vm.tenant_id, "step"):
             cloud = clouds.of(vm.tenant_id)
             if vm.state is State.REQUESTED:
                 create(vm, cloud)

@@ -1,6 +1,7 @@
 """A cloud that doesn't answer is left alone, said so, and asked again; what waited goes on by itself."""
 
 from collections.abc import Iterator
+from contextlib import ExitStack
 from datetime import timedelta
 
 import pytest
@@ -93,3 +94,19 @@ def test_an_answer_that_is_an_error_is_still_an_answer(
     launch(ada, lab)
     work()
     assert fresh(lab).silent_tries == 0
+
+
+def test_only_so_many_workers_ask_one_cloud_at_a_time(
+    ada: User, lab: Tenant, work: Worker, clock: Clock, calls: list[Call]
+) -> None:
+    vm = launch(ada, lab)
+    with ExitStack() as busy:
+        for _ in range(clouds.PLACES["step"]):
+            busy.enter_context(clouds.turn(lab.id, "step"))
+        with pytest.raises(clouds.Busy), clouds.turn(lab.id, "step"):
+            pass
+        work.once()
+        assert fresh(vm).state is State.REQUESTED
+        assert (vm.look_failures, vm.trouble) == (0, None)
+    work()
+    assert fresh(vm).state is State.ACTIVE
