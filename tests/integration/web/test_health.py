@@ -1,7 +1,6 @@
 """Health as machines ask for it."""
 
 import pytest
-import redis
 from sqlalchemy.exc import OperationalError
 
 from portal.domain.store import volatile
@@ -41,9 +40,8 @@ def test_one_queue_without_a_worker_is_named(page: Page) -> None:
 
 
 def test_redis_away_is_told(page: Page, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(
-        volatile, "_client", [redis.Redis(host="127.0.0.1", port=9, socket_connect_timeout=0.2)]
-    )
+    monkeypatch.setattr(volatile, "_client", [])
+    volatile.connect("redis://127.0.0.1:9")
     answer = page.get("/readyz")
     assert answer.status == 503
     assert answer.json["redis"]["well"] is False

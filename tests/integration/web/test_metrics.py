@@ -7,7 +7,6 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-import redis
 from flask import Flask
 from prometheus_client.parser import text_string_to_metric_families
 from sqlalchemy import update
@@ -19,7 +18,7 @@ from portal.domain.store import metrics, volatile, wake
 from portal.domain.store.db import afterwards, db, now, transaction
 from portal.domain.tenants import circuits, clouds, credentials
 from portal.domain.tenants.models import Tenant
-from portal.domain.vms import vms
+from portal.domain.vms import provisioning, vms
 from portal.domain.vms.counts import LAUNCHES
 from portal.domain.vms.lifecycle import Event, State
 from portal.domain.vms.models import Finding, FindingKind, Vm
@@ -151,7 +150,7 @@ def test_a_poisoned_row_and_what_is_late_show(
     assert age >= 90
 
 
-def test_credential_trouble_shows(lab: Tenant, ada: User, work: Worker, clock: Clock, read: Read) -> None:
+def test_credential_trouble_shows(lab: Tenant, ada: User, clock: Clock, read: Read) -> None:
     assert read("portal_credential_missing", tenant="Research Lab") == 0
     assert read("portal_credential_expires_seconds", tenant="Research Lab") is None
     credentials.register(
@@ -160,8 +159,7 @@ def test_credential_trouble_shows(lab: Tenant, ada: User, work: Worker, clock: C
         label="mistyped",
         expires_at=now() + timedelta(hours=1),
     )
-    launch(ada, lab)
-    work.once()
+    provisioning.step(launch(ada, lab).id)
     assert read("portal_looks_in_vain_total", tenant="Research Lab", error="BadCredential") == 1
     left = read("portal_credential_expires_seconds", tenant="Research Lab")
     assert left
@@ -257,8 +255,8 @@ def test_a_scrape_answers_without_redis(
     lab: Tenant, page: Page, read: Read, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert read("portal_part_up", part="redis") == 1
-    gone = redis.Redis(host="127.0.0.1", port=9, socket_connect_timeout=0.2)
-    monkeypatch.setattr(volatile, "_client", [gone])
+    monkeypatch.setattr(volatile, "_client", [])
+    volatile.connect("redis://127.0.0.1:9")
     counts_nothing_and_raises_nothing = Call("compute", "GET", "/", 200, 0.1, None, None)
     clouds._observe(counts_nothing_and_raises_nothing)
     assert read("portal_part_up", part="redis") == 0
