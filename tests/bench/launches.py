@@ -22,7 +22,7 @@ from portal.domain.vms.lifecycle import Event
 from portal.domain.vms.models import State, Vm
 from portal.domain.vms.provisioning import sealed_place
 from tests.bench import report
-from tests.support import running
+from tests.support import lab, running
 
 ROUNDS = 5
 LAB = Path(os.environ.get("LAB", Path.home() / ".cache/openstack-lab"))
@@ -41,6 +41,7 @@ def measure(folder: Path) -> dict[str, Any]:
                 seconds, vm = _through_the_portal(ada)
                 ours.append(seconds)
                 theirs.append(_by_command_line(folder, vm))
+            lab.forget_credentials()
             db.session.remove()
     figures: dict[str, Any] = {
         "portal_s": [round(value, 2) for value in ours],

@@ -20,11 +20,9 @@ from portal.domain.tenants import tenants
 from portal.domain.tenants.models import Tenant
 from portal.domain.vms import drafts
 from portal.domain.vms.models import State, Vm
-from portal.openstack.cloud import Access, Cloud, MemoryTokens, Password
-from tests.support import running
+from portal.openstack.cloud import Cloud
+from tests.support import lab, running
 from tests.support.running import Running
-
-AUTH_URL = "http://127.0.0.1:5000/v3"
 
 
 @pytest.fixture(scope="session")
@@ -40,14 +38,14 @@ def front(portal: Running) -> Iterator[Flask]:
     app = create_app(config.load(portal.home.environment()))
     with app.app_context():
         yield app
+        lab.forget_credentials()
         db.session.remove()
 
 
 @pytest.fixture(scope="session")
 def cloud() -> Iterator[Cloud]:
     """Tenant-a of the lab as its own user sees it, without the portal."""
-    secret = Password(username="user-a", password="lab", project_name="tenant-a")
-    cloud = Cloud(Access(auth_url=AUTH_URL, region="RegionOne", secret=secret), tokens=MemoryTokens())
+    cloud = lab.eyes("a")
     yield cloud
     cloud.close()
 

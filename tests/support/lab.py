@@ -1,0 +1,28 @@
+"""The real cloud of `make lab`, as its own users see it, without the portal."""
+
+from sqlalchemy import select
+
+from portal.domain.store.db import db
+from portal.domain.tenants import credentials
+from portal.domain.tenants.models import Tenant
+from portal.openstack.cloud import Access, ApplicationCredential, Cloud, MemoryTokens, Password
+
+AUTH_URL = "http://127.0.0.1:5000/v3"
+# The demo's tenants, and the letter that their project and user bear in the lab.
+LETTERS = {"Research Lab": "a", "Teaching": "b"}
+
+
+def eyes(letter: str) -> Cloud:
+    """Tenant-a or tenant-b."""
+    secret = Password(username=f"user-{letter}", password="lab", project_name=f"tenant-{letter}")
+    return Cloud(Access(auth_url=AUTH_URL, region="RegionOne", secret=secret), tokens=MemoryTokens())
+
+
+def forget_credentials() -> None:
+    """Takes back the application credentials that this portal's demo was given. Needs an app context."""
+    for tenant in db.session.scalars(select(Tenant)).all():
+        secret = credentials.reveal(credentials.current(tenant.id))
+        if isinstance(secret, ApplicationCredential) and tenant.name in LETTERS:
+            cloud = eyes(LETTERS[tenant.name])
+            cloud.keystone.delete_application_credential(secret.id)
+            cloud.close()
