@@ -1,6 +1,6 @@
 """The life of a VM as data: states, events, moves, patience, pace; and `fire`, the only writer of a state."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any
 from uuid import UUID
@@ -49,6 +49,9 @@ MOVES: dict[tuple[State, Event], State] = {
 # Working states wait for the cloud; the others rest.
 WORKING = frozenset({State.REQUESTED, State.PROVISIONING, State.DELETING})
 FIRST, LAST = State.REQUESTED, State.DELETED
+
+# Out of the way of whoever looks for what is due.
+NEVER = datetime(9999, 1, 1, tzinfo=UTC)
 
 # Findings that end when their VM is well or gone; the others are about stacks.
 ABOUT_VMS = (FindingKind.VANISHED, FindingKind.STUCK_DELETE)
@@ -104,7 +107,8 @@ def fire(
     if not allows(vm, event):
         return False
     new, moment = MOVES[old, event], now()
-    values = {"state": new, "state_since": moment, "look_at": moment, "look_failures": 0} | (changes or {})
+    look_at = NEVER if new is LAST else moment
+    values = {"state": new, "state_since": moment, "look_at": look_at, "look_failures": 0} | (changes or {})
     moved = db.session.execute(
         update(Vm)
         .where(Vm.id == vm.id, Vm.state == old)

@@ -64,7 +64,7 @@ class Vm(Base):
     __table_args__ = (
         UniqueConstraint("tenant_id", "client_request_id"),
         Index(None, "tenant_id", "state", "look_at"),
-        Index(None, "state", "look_at"),
+        Index(None, "look_at"),
         Index(None, "tenant_id", "requested_at"),
     )
 
