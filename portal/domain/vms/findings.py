@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import func, select, update
+from sqlalchemy import and_, func, or_, select, update
 
 from portal.domain.people import access
 from portal.domain.people.access import Permission
@@ -20,7 +20,22 @@ from portal.domain.vms import lifecycle
 from portal.domain.vms.lifecycle import Event
 from portal.domain.vms.models import Finding, FindingKind, State, Vm
 
-__all__ = ["Finding", "FindingKind", "Remedy", "apply", "get", "note", "of_vm", "open_ones", "remedies"]
+__all__ = [
+    "Finding",
+    "FindingKind",
+    "Remedy",
+    "apply",
+    "get",
+    "note",
+    "of_vm",
+    "open_ones",
+    "remedies",
+    "vms_of",
+]
+_IGNORED = "Ignored: "
+# These are found at an event, not at every sweep: once more is news.
+_ASKED_AFRESH = (FindingKind.VANISHED, FindingKind.STUCK_DELETE)
+_ADOPTABLE = [State.PROVISIONING, State.ACTIVE, State.ERROR]
 
 
 class Remedy(StrEnum):
@@ -62,16 +77,20 @@ def note(
 ) -> None:
     """Writes the finding down, or that it is still there. `settled`: how the portal mended it at once.
 
-    Runs inside the caller's transaction.
+    A stack that an admin ignored stays settled. Runs inside the caller's transaction.
     """
     only_writable()
+    ignored = and_(Finding.kind.not_in(_ASKED_AFRESH), Finding.answer.startswith(_IGNORED))
     found = db.session.scalar(
-        select(Finding).where(
+        select(Finding)
+        .where(
             Finding.tenant_id == tenant_id,
             Finding.kind == kind,
             Finding.subject == subject,
-            Finding.resolved_at.is_(None),
+            or_(Finding.resolved_at.is_(None), ignored),
         )
+        .order_by(Finding.first_seen.desc())
+        .limit(1)
     )
     if found is None:
         found = Finding(tenant_id=tenant_id, kind=kind, subject=subject, vm_id=vm_id, proof=dict(proof))
@@ -109,34 +128,41 @@ def settle_gone(tenant_id: UUID, still_there: Sequence[str], kinds: Sequence[Fin
 def open_ones(by: User) -> list[Finding]:
     """All findings that are not settled, newest first. Raises Forbidden."""
     access.require(by, Permission.FINDING_VIEW)
-    return list(
-        db.session.scalars(
-            select(Finding)
-            .where(Finding.resolved_at.is_(None))
-            .order_by(Finding.first_seen.desc())
-            .limit(500)
-        )
-    )
+    chosen = select(Finding).where(Finding.resolved_at.is_(None)).order_by(Finding.first_seen.desc())
+    return list(db.session.scalars(chosen.limit(500)))
 
 
 def settled_ones(by: User) -> list[Finding]:
     """The findings settled last. Raises Forbidden."""
     access.require(by, Permission.FINDING_VIEW)
-    return list(
-        db.session.scalars(
-            select(Finding)
-            .where(Finding.resolved_at.is_not(None))
-            .order_by(Finding.resolved_at.desc())
-            .limit(50)
-        )
-    )
+    chosen = select(Finding).where(Finding.resolved_at.is_not(None)).order_by(Finding.resolved_at.desc())
+    return list(db.session.scalars(chosen.limit(50)))
 
 
 def of_vm(vm: Vm) -> list[Finding]:
     """What is found about this VM and not settled."""
     return list(
-        db.session.scalars(select(Finding).where(Finding.vm_id == vm.id, Finding.resolved_at.is_(None)))
+        db.session.scalars(
+            select(Finding).where(
+                Finding.vm_id == vm.id,
+                # A stack of another tenant may bear the VM's mark; that is none of this tenant's business.
+                Finding.tenant_id == vm.tenant_id,
+                Finding.resolved_at.is_(None),
+            )
+        )
     )
+
+
+def vms_of(found: Sequence[Finding], by: User) -> dict[UUID, Vm]:
+    """The VMs that these findings are about, by their ids. Raises Forbidden."""
+    access.require(by, Permission.FINDING_VIEW)
+    wanted = {finding.vm_id for finding in found if finding.vm_id}
+    return {vm.id: vm for vm in db.session.scalars(select(Vm).where(Vm.id.in_(wanted)))} if wanted else {}
+
+
+def how_many_open() -> int:
+    """How many findings wait, for the badge of the navigation."""
+    return sum(count_open().values())
 
 
 def count_open() -> dict[FindingKind, int]:
@@ -160,7 +186,17 @@ def remedies(finding: Finding, user: User) -> list[Remedy]:
     """What this person may do about it now."""
     if finding.resolved_at or not access.allows(user, Permission.FINDING_SETTLE):
         return []
-    return list(REMEDIES[finding.kind])
+    vm = vms_of([finding], user).get(finding.vm_id) if finding.vm_id else None
+    return [remedy for remedy in REMEDIES[finding.kind] if _fits(remedy, finding, vm)]
+
+
+def _fits(remedy: Remedy, finding: Finding, vm: Vm | None) -> bool:
+    """Whether the remedy would do something that isn't under way already."""
+    if remedy is Remedy.ADOPT:
+        return vm is not None and vm.state in _ADOPTABLE
+    if remedy is Remedy.RETRY_DELETE:
+        return vm is not None and vm.state not in {State.DELETING, State.DELETED}
+    return remedy is not Remedy.DELETE_STACK or "delete_asked_by" not in finding.proof
 
 
 def apply(finding: Finding, remedy: Remedy, *, reason: str, by: User) -> None:
@@ -204,7 +240,7 @@ def _delete_stack(settling: _Settling) -> str | None:
 def _adopt(settling: _Settling) -> str | None:
     moved = db.session.execute(
         update(Vm)
-        .where(Vm.id == settling.finding.vm_id, Vm.state.in_([State.PROVISIONING, State.ACTIVE, State.ERROR]))
+        .where(Vm.id == settling.finding.vm_id, Vm.state.in_(_ADOPTABLE))
         .values(stack_id=settling.finding.subject, stack_status=None, look_at=now())
         .execution_options(synchronize_session=False)
     )
@@ -228,10 +264,7 @@ def _retry_delete(settling: _Settling) -> str | None:
 
 def _give_up(settling: _Settling) -> str | None:
     vm = _vm(settling.finding)
-    left = (
-        f"Left behind: stack {vm.stack_id}, server {vm.server_id or 'none'}, {vm.public_ip or 'no address'}."
-    )
-    words = f"Given up: {settling.reason} Left behind: {left}."
+    words = f"Given up: {settling.reason} Left behind: {', '.join(left_behind(vm)) or 'nothing known'}."
     if vm.state is State.ERROR:
         lifecycle.fire(vm, Event.DELETE, cause="An admin gives the deletion up.", by=settling.by)
         db.session.refresh(vm)
@@ -241,8 +274,14 @@ def _give_up(settling: _Settling) -> str | None:
     return words
 
 
+def left_behind(vm: Vm) -> list[str]:
+    """What may still be in OpenStack when the VM's deletion is given up, each with its id or address."""
+    known = {"stack": vm.stack_id, "server": vm.server_id, "floating IP": vm.public_ip}
+    return [f"{what} {which}" for what, which in known.items() if which]
+
+
 def _ignore(settling: _Settling) -> str | None:
-    return f"Ignored: {settling.reason}"
+    return f"{_IGNORED}{settling.reason}"
 
 
 def _vm(finding: Finding) -> Vm:

@@ -129,6 +129,12 @@ def timeline(vm: Vm) -> list[Entry]:
     return sorted(entries, key=lambda entry: entry.at, reverse=True)
 
 
+def stored(vm: Vm) -> tuple[Sequence[Transition], Sequence[HeatEvent]]:
+    """The VM's moves and its Heat events as they are kept, oldest first."""
+    moves = select(Transition).where(Transition.vm_id == vm.id).order_by(Transition.id)
+    return db.session.scalars(moves).all(), _events(vm)
+
+
 def elapsed(vm: Vm) -> float:
     """Seconds since the VM was asked for until it was there (or until now)."""
     return ((vm.active_at or now()) - vm.requested_at).total_seconds()
