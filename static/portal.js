@@ -18,6 +18,7 @@
   const offset = said ? Date.parse(said.content) - Date.now() : 0;
 
   const local = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
+  const clock = new Intl.DateTimeFormat(undefined, { timeStyle: "short" });
 
   function times() {
     const now = Date.now() + offset;
@@ -25,8 +26,8 @@
       const words = ago(Math.max(0, (now - Date.parse(element.dateTime)) / 1000));
       if (element.textContent !== words) element.textContent = words;
     }
-    for (const element of document.querySelectorAll("time[data-local]")) {
-      const words = local.format(new Date(element.dateTime));
+    for (const element of document.querySelectorAll("time[data-local], time[data-clock]")) {
+      const words = ("clock" in element.dataset ? clock : local).format(new Date(element.dateTime));
       if (element.textContent !== words) element.textContent = words;
     }
   }

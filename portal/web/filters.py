@@ -1,7 +1,7 @@
 """Words of templates: how long ago, how much, how many, and a moment in the reader's own time."""
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from flask import Flask
@@ -14,7 +14,7 @@ STEPS = ((60, 1, "s"), (3600, 60, "min"), (172800, 3600, "h"))
 def install(app: Flask) -> None:
     """Gives templates the filters of this file."""
     app.jinja_env.filters.update(
-        ago=ago, moment=moment, mib=mib, gib=gib, size=size, plural=plural, capacity=capacity
+        ago=ago, moment=moment, oclock=oclock, mib=mib, gib=gib, size=size, plural=plural, capacity=capacity
     )
     app.jinja_env.trim_blocks = True
     app.jinja_env.lstrip_blocks = True
@@ -42,6 +42,13 @@ def moment(when: datetime | None, never: str = "never") -> str | Markup:
     if when is None:
         return never
     return _time(when, f"{when.astimezone(UTC):%Y-%m-%d %H:%M} UTC", "local")
+
+
+def oclock(when: datetime) -> Markup | str:
+    """A <time> that says “14:02”; the whole moment where that was not within the last hours."""
+    if datetime.now(UTC) - when > timedelta(hours=20):
+        return moment(when)
+    return _time(when, f"{when.astimezone(UTC):%H:%M} UTC", "clock")
 
 
 def _time(when: datetime, words: str, kind: str) -> Markup:

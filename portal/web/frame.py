@@ -1,5 +1,6 @@
 """The frame: what base.html shows around every page, and the tenant a person works in."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
@@ -11,8 +12,9 @@ from flask_login import current_user
 
 from portal.domain.people import access
 from portal.domain.people.access import Permission
-from portal.domain.tenants import tenants
+from portal.domain.tenants import circuits, tenants
 from portal.domain.tenants.tenants import Tenant
+from portal.domain.vms import findings
 
 THEMES = ("", "light", "dark")
 THEME_COOKIE = "theme"
@@ -26,6 +28,7 @@ class Place:
     endpoint: str
     icon: str
     permission: Permission
+    count: Callable[[], int] = lambda: 0
 
     @property
     def url(self) -> str:
@@ -42,6 +45,8 @@ NAVIGATION = (
     Place("VMs", "vms.index", "server", Permission.VM_VIEW),
     Place("Catalogue", "catalog.templates", "layout-grid", Permission.CATALOG_VIEW),
     Place("SSH keys", "keys.index", "key-round", Permission.KEY_MANAGE),
+    Place("Findings", "drift.index", "search", Permission.FINDING_VIEW, findings.how_many_open),
+    Place("System", "system.show", "activity", Permission.SYSTEM_VIEW),
 )
 
 
@@ -61,6 +66,10 @@ class Frame:
     @property
     def tenant(self) -> Tenant | None:
         return here()
+
+    def silence_of(self, tenant: Tenant | None) -> datetime | None:
+        """Since when the tenant's cloud doesn't answer, where it is left alone at present."""
+        return tenant.silent_since if tenant and circuits.is_open(tenant) else None
 
     @property
     def theme(self) -> str:

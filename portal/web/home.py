@@ -55,6 +55,13 @@ def show() -> ResponseReturnValue:
     )
 
 
+@blueprint.get("/tenant/<uuid:tenant_id>/silence")
+@needs(Permission.CATALOG_VIEW)
+def silence(tenant_id: UUID) -> ResponseReturnValue:
+    """The word that the tenant's cloud doesn't answer, or nothing when it does again."""
+    return panel("_silence.html", asked=tenants.get(tenant_id, for_=current_user))
+
+
 @blueprint.post("/tenant/<uuid:tenant_id>")
 @needs(Permission.TENANT_SWITCH)
 def switch_tenant(tenant_id: UUID) -> ResponseReturnValue:

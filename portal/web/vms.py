@@ -12,9 +12,10 @@ from portal.domain.people import access
 from portal.domain.people.access import Permission
 from portal.domain.tenants import tenants
 from portal.domain.tenants.tenants import Tenant
-from portal.domain.vms import drafts, explain, history, power, vms
+from portal.domain.vms import drafts, explain, findings, history, power, vms
 from portal.domain.vms.vms import Event, State, Vm
 from portal.web import paths
+from portal.web.admin.words import KINDS
 from portal.web.frame import here
 from portal.web.guards import needs
 from portal.web.panels import panel
@@ -146,5 +147,9 @@ def _facts(vm: Vm) -> dict[str, Any]:
         "progress": history.progress(vm),
         "timeline": history.timeline(vm),
         "seconds": history.elapsed(vm),
+        "findings": findings.of_vm(vm),
+        "finding_words": KINDS,
+        "can_look_after": access.everywhere(current_user, Permission.FINDING_VIEW),
+        "can_settle": access.everywhere(current_user, Permission.FINDING_SETTLE),
         "failure": explain.failure(vm.failure) if vm.failure and vm.state is State.ERROR else None,
     }

@@ -1,0 +1,109 @@
+"""Findings: what differs between clouds and our records, the proof of it, and what an admin does about it."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+from uuid import UUID
+
+from flask import Blueprint, flash, redirect, render_template, url_for
+from flask.typing import ResponseReturnValue
+from flask_login import current_user
+from flask_wtf import FlaskForm
+from wtforms import TextAreaField
+from wtforms.validators import Length
+
+from portal.domain.people.access import Permission
+from portal.domain.vms import findings
+from portal.domain.vms.findings import Finding, Remedy
+from portal.web.admin import words
+from portal.web.forms import accepted
+from portal.web.guards import needs
+
+blueprint = Blueprint("drift", __name__, url_prefix="/admin/findings")
+
+
+class Reason(FlaskForm):
+    """Why a finding is settled so."""
+
+    reason = TextAreaField(
+        "Why",
+        [Length(max=1000, message="Say it in 1000 characters.")],
+        description="For those who come after you; it is kept with the finding and in the audit trail.",
+    )
+
+
+@blueprint.get("/")
+@needs(Permission.FINDING_VIEW)
+def index() -> ResponseReturnValue:
+    """What is open, and what was settled last."""
+    waiting, settled = findings.open_ones(current_user), findings.settled_ones(current_user)
+    vms = findings.vms_of([*waiting, *settled], current_user)
+    facts = {"kinds": words.KINDS, "vms": vms, "proof": proof}
+    return render_template("admin/findings.html", waiting=waiting, settled=settled, **facts)
+
+
+@blueprint.get("/<uuid:finding_id>")
+@needs(Permission.FINDING_VIEW)
+def show(finding_id: UUID) -> ResponseReturnValue:
+    """One finding, and what this person may do about it."""
+    finding = findings.get(finding_id, for_=current_user)
+    return render_template("admin/finding.html", **_facts(finding), forms=_forms())
+
+
+@blueprint.get("/<uuid:finding_id>/delete_stack")
+@needs(Permission.FINDING_SETTLE)
+def preview(finding_id: UUID) -> ResponseReturnValue:
+    """Says what would die with the stack, and asks."""
+    finding = findings.get(finding_id, for_=current_user)
+    if Remedy.DELETE_STACK not in findings.remedies(finding, current_user):
+        return redirect(url_for(".show", finding_id=finding.id))
+    return render_template("admin/delete_stack.html", **_facts(finding))
+
+
+@blueprint.post("/<uuid:finding_id>/<any(adopt, delete_stack, retry_delete, give_up, ignore):remedy>")
+@needs(Permission.FINDING_SETTLE)
+def settle(finding_id: UUID, remedy: str) -> ResponseReturnValue:
+    """Does one of the remedies."""
+    finding, wanted, forms = findings.get(finding_id, for_=current_user), Remedy(remedy), _forms()
+    form = forms[wanted]
+    if form.validate():
+        reason = form.reason.data or ""
+        accepted(form, findings.apply, finding, wanted, reason=reason, by=current_user)
+    if form.errors:
+        return render_template("admin/finding.html", **_facts(finding), forms=forms), 422
+    flash(words.cure(wanted, finding.kind).done, "good")
+    return redirect(url_for(".show", finding_id=finding.id))
+
+
+def proof(finding: Finding) -> Iterator[tuple[str, list[str]]]:
+    """What proves the finding, line by line: (word, what was seen)."""
+    for key, value in finding.proof.items():
+        seen = [_line(each) for each in (value if isinstance(value, list) else [value])]
+        yield words.PROOF.get(key, key.replace("_", " ").capitalize()), seen or ["none"]
+
+
+def _line(value: Any) -> str:
+    if not isinstance(value, Mapping):
+        return "not known" if value is None else str(value)
+    head = " ".join(str(value[key]) for key in ("resource", "id") if value.get(key))
+    kind = f" ({value['type']})" if value.get("type") else ""
+    return f"{head}{kind}: {value.get('reason') or 'no reason given'}"
+
+
+def _forms() -> dict[Remedy, Reason]:
+    """A form for each remedy, told apart by the names of their fields."""
+    return {remedy: Reason(prefix=f"{remedy.value}_") for remedy in Remedy}
+
+
+def _facts(finding: Finding) -> dict[str, Any]:
+    """What a finding's pages are drawn from."""
+    vm = findings.vms_of([finding], current_user).get(finding.vm_id) if finding.vm_id else None
+    ladder = findings.remedies(finding, current_user)
+    return {
+        "finding": finding,
+        "kind": words.KINDS[finding.kind],
+        "vm": vm,
+        "ladder": [(remedy, words.cure(remedy, finding.kind)) for remedy in ladder],
+        "needs_reason": words.NEEDS_REASON,
+        "left_behind": findings.left_behind(vm) if vm else [],
+        "proof": proof(finding),
+    }

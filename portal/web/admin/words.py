@@ -1,0 +1,136 @@
+"""Words of findings: what each kind means, for who settles it and for whose VM it is; and each remedy."""
+
+from dataclasses import dataclass
+
+from portal.domain.vms.findings import FindingKind, Remedy
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of finding; `member` is what the VM's own page says."""
+
+    title: str
+    picture: str
+    text: str
+    member: str
+
+
+@dataclass(frozen=True)
+class Cure:
+    """A remedy: what its button says, what comes of it, and what is said once it is asked for."""
+
+    title: str
+    button: str
+    picture: str
+    text: str
+    done: str
+    danger: bool = False
+
+
+KINDS: dict[FindingKind, Kind] = {
+    FindingKind.ORPHAN_STACK: Kind(
+        "A stack without a VM",
+        "unplug",
+        "It bears the portal's mark, but the VM that it names is none of this tenant's. Nothing proves that "
+        "it may go, so it is left alone until you decide.",
+        "",
+    ),
+    FindingKind.DUPLICATE_STACK: Kind(
+        "A second stack of one VM",
+        "copy",
+        "It bears the mark of a VM whose record names another stack. It is deleted by itself only while "
+        "the stack on record is there as well.",
+        "OpenStack has a second stack with this VM's mark. An administrator decides which of the two stays.",
+    ),
+    FindingKind.LEFTOVER_STACK: Kind(
+        "A stack of a deleted VM",
+        "box",
+        "The VM is deleted, yet a stack with its mark is there. It is proven ours; the portal deletes it.",
+        "A part of this VM is still in OpenStack. The portal removes it by itself.",
+    ),
+    FindingKind.VANISHED: Kind(
+        "Deleted outside the portal",
+        "cloud-off",
+        "OpenStack says that the VM's stack or server doesn't exist any more, and nobody asked the portal "
+        "for that.",
+        "It was deleted in OpenStack, outside the portal. An administrator sees it too. Delete it here "
+        "when you don't need it any more: until then it counts against the quota.",
+    ),
+    FindingKind.STUCK_DELETE: Kind(
+        "A deletion that doesn't end",
+        "hourglass",
+        "OpenStack didn't delete the stack, as often as the portal tried. What blocks it stands below.",
+        "OpenStack could not delete all of it. An administrator sees what blocks it and settles it; until "
+        "then it counts against the quota.",
+    ),
+}
+
+CURES: dict[Remedy, Cure] = {
+    Remedy.ADOPT: Cure(
+        "Adopt the stack",
+        "Adopt it",
+        "check",
+        "The VM's record names this stack from now on, and the VM follows it. The stack on record until "
+        "now is forgotten; if it is there, it becomes a finding itself.",
+        "The stack is adopted. The VM follows it from now on.",
+    ),
+    Remedy.DELETE_STACK: Cure(
+        "Delete the stack",
+        "Show what would be deleted",
+        "trash-2",
+        "With everything in it. The next page shows first what that is.",
+        "A worker deletes the stack; after that the finding is settled.",
+    ),
+    Remedy.RETRY_DELETE: Cure(
+        "Try the deletion again",
+        "Try again",
+        "rotate-cw",
+        "The portal asks OpenStack to delete the stack once more. It helps when what blocked it is gone.",
+        "The deletion is on its way; the finding is settled when the VM is gone.",
+    ),
+    Remedy.GIVE_UP: Cure(
+        "Give the deletion up",
+        "Give up",
+        "ban",
+        "The VM counts as deleted and its quota is given back. What is left behind in OpenStack, somebody "
+        "has to remove there.",
+        "The deletion is given up. What is left behind stands below.",
+        danger=True,
+    ),
+    Remedy.IGNORE: Cure(
+        "Ignore it",
+        "Ignore it",
+        "x",
+        "The finding is settled as it is. Nothing changes in OpenStack or in our records.",
+        "The finding is settled as it is.",
+    ),
+}
+_DELETE_THE_REST = Cure(
+    "Delete the VM",
+    "Delete the VM",
+    "trash-2",
+    "Whatever OpenStack still has of it is deleted, the VM counts as deleted, and its quota is given back.",
+    "The VM is being deleted; the finding is settled when it is gone.",
+    danger=True,
+)
+PROOF = {
+    "stack": "Stack",
+    "server": "Server",
+    "name": "Stack name",
+    "tags": "Tags",
+    "status": "Stack status",
+    "created": "Created",
+    "record": "Our record",
+    "reason": "OpenStack's words",
+    "said": "How we know",
+    "blockers": "What blocks it",
+    "delete_asked_by": "Deletion asked by",
+}
+NEEDS_REASON = frozenset({Remedy.GIVE_UP, Remedy.IGNORE})
+
+
+def cure(remedy: Remedy, kind: FindingKind) -> Cure:
+    """The words of a remedy for this kind of finding."""
+    if (remedy, kind) == (Remedy.RETRY_DELETE, FindingKind.VANISHED):
+        return _DELETE_THE_REST
+    return CURES[remedy]
