@@ -37,6 +37,7 @@ class Home:
         home = cls(path, cloud)
         home.secret("secret_key", lambda: secrets.token_urlsafe(48))
         home.secret("master_keys", lambda: "1:" + base64.b64encode(secrets.token_bytes(32)).decode())
+        home.secret("metrics_token", lambda: secrets.token_urlsafe(24))
         return home
 
     def secret(self, name: str, make: Callable[[], str]) -> None:
@@ -67,6 +68,7 @@ class Home:
             "REDIS_URL": f"unix://{self.socket}",
             "SECRET_KEY_FILE": str(self.path / "secret_key"),
             "PORTAL_MASTER_KEYS_FILE": str(self.path / "master_keys"),
+            "METRICS_TOKEN_FILE": str(self.path / "metrics_token"),
             "INSECURE_HTTP": "1",
             # Loopback is reached without the proxy that the outside may need.
             "NO_PROXY": os.environ.get("no_proxy", "127.0.0.1,localhost"),

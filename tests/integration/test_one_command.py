@@ -49,7 +49,7 @@ def test_it_brings_everything_up_keeps_it_up_and_leaves_nothing(portal: Running)
     assert any("ada@example.org" in line for line in portal.said)
     assert answers(f"{portal.url}/readyz")
     # What is secret is readable by its owner only.
-    for name in ("secret_key", "master_keys"):
+    for name in ("secret_key", "master_keys", "metrics_token"):
         assert (portal.home.path / name).stat().st_mode & 0o777 == 0o600
 
     # A part that is killed comes back by itself.

@@ -50,6 +50,7 @@ def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
     ("name", "value"),
     [
         ("SECRET_KEY", "short"),
+        ("METRICS_TOKEN", "short"),
         ("PORTAL_MASTER_KEYS", "1:abc"),
         ("PORTAL_MASTER_KEYS", f"0:{KEY}"),
         ("PORTAL_MASTER_KEYS", f"1:{KEY},1:{KEY}"),

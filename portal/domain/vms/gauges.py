@@ -61,17 +61,19 @@ def collect() -> Iterable[Family]:
     names, limits = _tenants()
     rows = [row for row in db.session.execute(_FIGURES).all() if row.tenant_id in names]
     counted = {(name, state.value): 0.0 for name in names.values() for state in LIVE}
-    counted |= {(names[row.tenant_id], row.state.value): row.vms for row in rows}
+    for row in rows:
+        counted[names[row.tenant_id], row.state.value] += row.vms
     yield VMS.read(counted)
     yield POISONED_VMS.read(_summed(names, rows, "poisoned"))
     yield POLL_AGE.read(_ages(moment, rows, "seen_at"))
     yield OVERDUE.read(_ages(moment, rows, "due_at"))
     yield POWER_OVERDUE.read({(): _age(moment, db.session.scalar(select(func.min(Vm.power_due_at))))})
     yield FINDINGS.read(_findings(names))
+    holding = [row for row in rows if row.holds]
     used = {
         (name, resource): amount
         for resource in _RESOURCES
-        for (name,), amount in _summed(names, rows, f"held_{resource}").items()
+        for (name,), amount in _summed(names, holding, resource).items()
     }
     # What a tenant neither has nor may have is left out: most have no GPUs.
     told = {key for key in limits if limits[key] or used[key]}
@@ -103,12 +105,6 @@ def _everything() -> list[Family]:
     return [*found, UP.read(up)]
 
 
-def _held(resource: str) -> Any:
-    """What the VMs that count hold of it."""
-    amount = 1 if resource == "vms" else getattr(Vm, resource)
-    return func.sum(case((quotas.COUNTS, amount), else_=0)).label(f"held_{resource}")
-
-
 _FIGURES = (
     select(
         Vm.tenant_id,
@@ -117,10 +113,11 @@ _FIGURES = (
         func.sum(case((Vm.look_failures >= POISONED, 1), else_=0)).label("poisoned"),
         func.min(func.coalesce(Vm.checked_at, Vm.state_since), type_=Vm.state_since.type).label("seen_at"),
         func.min(Vm.look_at).label("due_at"),
-        *(_held(resource) for resource in _RESOURCES),
+        quotas.COUNTS.label("holds"),
+        *(func.sum(getattr(Vm, resource)).label(resource) for resource in _RESOURCES if resource != "vms"),
     )
     .where(Vm.state != State.DELETED)
-    .group_by(Vm.tenant_id, Vm.state)
+    .group_by(Vm.tenant_id, Vm.state, "holds")
 )
 
 
