@@ -1,9 +1,7 @@
-"""Findings: differences between clouds and our records, with proof, and what an admin may do about each."""
+"""Findings: differences between clouds and our records, with proof, until they are gone or settled."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import timedelta
-from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
@@ -12,58 +10,17 @@ from sqlalchemy import and_, func, or_, select, update
 from portal.domain.people import access
 from portal.domain.people.access import Permission
 from portal.domain.people.models import User
-from portal.domain.store import audit, wake
-from portal.domain.store.db import db, now, only_writable, transaction
-from portal.domain.store.errors import NotFound, Refused
-from portal.domain.tenants.models import Tenant
-from portal.domain.vms import lifecycle
-from portal.domain.vms.lifecycle import Event
-from portal.domain.vms.models import Finding, FindingKind, State, Vm
+from portal.domain.store import audit
+from portal.domain.store.db import db, now, only_writable
+from portal.domain.store.errors import NotFound
+from portal.domain.vms.models import Finding, FindingKind, Vm
 
-__all__ = [
-    "Finding",
-    "FindingKind",
-    "Remedy",
-    "apply",
-    "get",
-    "note",
-    "of_vm",
-    "open_ones",
-    "remedies",
-    "vms_of",
-]
-_IGNORED = "Ignored: "
+__all__ = ["Finding", "FindingKind", "get", "note", "of_vm", "open_ones", "resolve", "settled_ones", "vms_of"]
+
+# How the answer of a finding begins that an admin ignored.
+IGNORED = "Ignored: "
 # These are found at an event, not at every sweep: once more is news.
 _ASKED_AFRESH = (FindingKind.VANISHED, FindingKind.STUCK_DELETE)
-_ADOPTABLE = [State.PROVISIONING, State.ACTIVE, State.ERROR]
-
-
-class Remedy(StrEnum):
-    """What an admin may do about a finding, in the order it is tried."""
-
-    ADOPT = "adopt"
-    DELETE_STACK = "delete_stack"
-    RETRY_DELETE = "retry_delete"
-    GIVE_UP = "give_up"
-    IGNORE = "ignore"
-
-
-REMEDIES: dict[FindingKind, tuple[Remedy, ...]] = {
-    FindingKind.ORPHAN_STACK: (Remedy.DELETE_STACK, Remedy.IGNORE),
-    FindingKind.DUPLICATE_STACK: (Remedy.ADOPT, Remedy.DELETE_STACK, Remedy.IGNORE),
-    FindingKind.LEFTOVER_STACK: (Remedy.DELETE_STACK, Remedy.IGNORE),
-    FindingKind.VANISHED: (Remedy.RETRY_DELETE, Remedy.IGNORE),
-    FindingKind.STUCK_DELETE: (Remedy.RETRY_DELETE, Remedy.GIVE_UP, Remedy.IGNORE),
-}
-
-
-@dataclass(frozen=True)
-class _Settling:
-    """Somebody settles a finding, for a reason."""
-
-    finding: Finding
-    reason: str
-    by: User
 
 
 def note(
@@ -80,7 +37,7 @@ def note(
     A stack that an admin ignored stays settled. Runs inside the caller's transaction.
     """
     only_writable()
-    ignored = and_(Finding.kind.not_in(_ASKED_AFRESH), Finding.answer.startswith(_IGNORED))
+    ignored = and_(Finding.kind.not_in(_ASKED_AFRESH), Finding.answer.startswith(IGNORED))
     found = db.session.scalar(
         select(Finding)
         .where(
@@ -104,7 +61,7 @@ def note(
         )
     found.last_seen, found.proof = now(), dict(proof)
     if settled:
-        _resolve(found, settled, by=None)
+        resolve(found, settled, by=None)
 
 
 def settle_gone(tenant_id: UUID, still_there: Sequence[str], kinds: Sequence[FindingKind]) -> None:
@@ -182,123 +139,7 @@ def get(finding_id: UUID, *, for_: User) -> Finding:
     return finding
 
 
-def remedies(finding: Finding, user: User) -> list[Remedy]:
-    """What this person may do about it now."""
-    if finding.resolved_at or not access.allows(user, Permission.FINDING_SETTLE):
-        return []
-    vm = vms_of([finding], user).get(finding.vm_id) if finding.vm_id else None
-    return [remedy for remedy in REMEDIES[finding.kind] if _fits(remedy, finding, vm)]
-
-
-def _fits(remedy: Remedy, finding: Finding, vm: Vm | None) -> bool:
-    """Whether the remedy would do something that isn't under way already."""
-    if remedy is Remedy.ADOPT:
-        return vm is not None and vm.state in _ADOPTABLE
-    if remedy is Remedy.RETRY_DELETE:
-        return vm is not None and vm.state not in {State.DELETING, State.DELETED}
-    return remedy is not Remedy.DELETE_STACK or "delete_asked_by" not in finding.proof
-
-
-def apply(finding: Finding, remedy: Remedy, *, reason: str, by: User) -> None:
-    """Does it; whatever the cloud has to do is done by a worker. Raises Forbidden, Refused."""
-    access.require(by, Permission.FINDING_SETTLE)
-    if remedy in {Remedy.IGNORE, Remedy.GIVE_UP} and not reason.strip():
-        raise Refused("Say why, for those who come after you.", field="reason")
-    with transaction():
-        db.session.refresh(finding, with_for_update={"of": Finding})
-        if finding.resolved_at or remedy not in REMEDIES[finding.kind]:
-            raise Refused("This finding is settled already, or can't be settled this way.")
-        answer = _APPLY[remedy](_Settling(finding, reason.strip(), by))
-        audit.record(
-            "finding.settled",
-            by=by,
-            tenant_id=finding.tenant_id,
-            vm_id=finding.vm_id,
-            detail={
-                "kind": finding.kind.value,
-                "subject": finding.subject,
-                "remedy": remedy.value,
-                "reason": reason,
-            },
-        )
-        if answer:
-            _resolve(finding, answer, by=by)
-    wake.reconcile(finding.tenant_id)
-    if finding.vm_id:
-        wake.vm(finding.vm_id)
-
-
-def _delete_stack(settling: _Settling) -> str | None:
-    """The reconciler deletes it at its next sweep, which is now."""
-    settling.finding.proof = settling.finding.proof | {"delete_asked_by": settling.by.email}
-    db.session.execute(
-        update(Tenant).where(Tenant.id == settling.finding.tenant_id).values(reconcile_due_at=now())
-    )
-    return None
-
-
-def _adopt(settling: _Settling) -> str | None:
-    moved = db.session.execute(
-        update(Vm)
-        .where(Vm.id == settling.finding.vm_id, Vm.state.in_(_ADOPTABLE))
-        .values(stack_id=settling.finding.subject, stack_status=None, look_at=now())
-        .execution_options(synchronize_session=False)
-    )
-    if not moved.rowcount:  # type: ignore[attr-defined]  # an UPDATE answers a CursorResult
-        raise Refused("The VM isn't in a state in which a stack can be adopted.")
-    return "The stack was adopted."
-
-
-def _retry_delete(settling: _Settling) -> str | None:
-    vm = _vm(settling.finding)
-    if not lifecycle.fire(
-        vm,
-        Event.DELETE,
-        cause="An admin had the deletion tried again.",
-        by=settling.by,
-        changes={"failure": None, "delete_sent_at": None, "delete_tries": 0},
-    ):
-        raise Refused(f"{vm.name} is {vm.state.value} now, so its deletion can't be tried again.")
-    return None
-
-
-def _give_up(settling: _Settling) -> str | None:
-    vm = _vm(settling.finding)
-    words = f"Given up: {settling.reason} Left behind: {', '.join(left_behind(vm)) or 'nothing known'}."
-    if vm.state is State.ERROR:
-        lifecycle.fire(vm, Event.DELETE, cause="An admin gives the deletion up.", by=settling.by)
-        db.session.refresh(vm)
-    changes = {"deleted_at": now(), "failure": None, "trouble": None}
-    if not lifecycle.fire(vm, Event.GONE, cause=words, by=settling.by, changes=changes):
-        raise Refused(f"{vm.name} is {vm.state.value} now, so it can't be given up.")
-    return words
-
-
-def left_behind(vm: Vm) -> list[str]:
-    """What may still be in OpenStack when the VM's deletion is given up, each with its id or address."""
-    known = {"stack": vm.stack_id, "server": vm.server_id, "floating IP": vm.public_ip}
-    return [f"{what} {which}" for what, which in known.items() if which]
-
-
-def _ignore(settling: _Settling) -> str | None:
-    return f"{_IGNORED}{settling.reason}"
-
-
-def _vm(finding: Finding) -> Vm:
-    vm = db.session.get(Vm, finding.vm_id, populate_existing=True) if finding.vm_id else None
-    if vm is None:
-        raise Refused("The VM of this finding is gone.")
-    return vm
-
-
-def _resolve(finding: Finding, answer: str, *, by: User | None) -> None:
+def resolve(finding: Finding, answer: str, *, by: User | None) -> None:
+    """It is over; runs inside the caller's transaction."""
+    only_writable()
     finding.resolved_at, finding.answer, finding.by_id = now(), answer, by.id if by else None
-
-
-_APPLY = {
-    Remedy.ADOPT: _adopt,
-    Remedy.DELETE_STACK: _delete_stack,
-    Remedy.RETRY_DELETE: _retry_delete,
-    Remedy.GIVE_UP: _give_up,
-    Remedy.IGNORE: _ignore,
-}

@@ -12,8 +12,9 @@ from wtforms import TextAreaField
 from wtforms.validators import Length
 
 from portal.domain.people.access import Permission
-from portal.domain.vms import findings
-from portal.domain.vms.findings import Finding, Remedy
+from portal.domain.vms import findings, remedies
+from portal.domain.vms.findings import Finding
+from portal.domain.vms.remedies import Remedy
 from portal.web.admin import words
 from portal.web.forms import accepted
 from portal.web.guards import needs
@@ -54,7 +55,7 @@ def show(finding_id: UUID) -> ResponseReturnValue:
 def preview(finding_id: UUID) -> ResponseReturnValue:
     """Says what would die with the stack, and asks."""
     finding = findings.get(finding_id, for_=current_user)
-    if Remedy.DELETE_STACK not in findings.remedies(finding, current_user):
+    if Remedy.DELETE_STACK not in remedies.of(finding, current_user):
         return redirect(url_for(".show", finding_id=finding.id))
     return render_template("admin/delete_stack.html", **_facts(finding))
 
@@ -67,7 +68,7 @@ def settle(finding_id: UUID, remedy: str) -> ResponseReturnValue:
     form = forms[wanted]
     if form.validate():
         reason = form.reason.data or ""
-        accepted(form, findings.apply, finding, wanted, reason=reason, by=current_user)
+        accepted(form, remedies.apply, finding, wanted, reason=reason, by=current_user)
     if form.errors:
         return render_template("admin/finding.html", **_facts(finding), forms=forms), 422
     flash(words.cure(wanted, finding.kind).done, "good")
@@ -97,13 +98,13 @@ def _forms() -> dict[Remedy, Reason]:
 def _facts(finding: Finding) -> dict[str, Any]:
     """What a finding's pages are drawn from."""
     vm = findings.vms_of([finding], current_user).get(finding.vm_id) if finding.vm_id else None
-    ladder = findings.remedies(finding, current_user)
+    ladder = remedies.of(finding, current_user)
     return {
         "finding": finding,
         "kind": words.KINDS[finding.kind],
         "vm": vm,
         "ladder": [(remedy, words.cure(remedy, finding.kind)) for remedy in ladder],
         "needs_reason": words.NEEDS_REASON,
-        "left_behind": findings.left_behind(vm) if vm else [],
+        "left_behind": remedies.left_behind(vm) if vm else [],
         "proof": proof(finding),
     }

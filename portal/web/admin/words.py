@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass
 
-from portal.domain.vms.findings import FindingKind, Remedy
+from portal.domain.vms.findings import FindingKind
+from portal.domain.vms.remedies import Remedy
 
 
 @dataclass(frozen=True)

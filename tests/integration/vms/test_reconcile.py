@@ -10,10 +10,10 @@ from portal.domain.store.db import db
 from portal.domain.store.errors import Forbidden, Refused
 from portal.domain.store.models import AuditEntry
 from portal.domain.tenants.models import Tenant
-from portal.domain.vms import findings, lifecycle, quotas, reconcile, vms
-from portal.domain.vms.findings import Remedy
+from portal.domain.vms import findings, lifecycle, quotas, reconcile, remedies, vms
 from portal.domain.vms.lifecycle import Event, State
 from portal.domain.vms.models import Finding, FindingKind, Vm
+from portal.domain.vms.remedies import Remedy
 from portal.openstack.cloud import Cloud
 from portal.sandbox.control import Control
 from tests.support.world import BOTH, Clock, Worker, fresh, launch, only
@@ -52,7 +52,7 @@ def test_a_stack_of_an_unknown_vm_is_shown_and_deleted_only_when_asked(
     assert (finding.kind, finding.subject) == (FindingKind.ORPHAN_STACK, stranger)
     assert finding.proof["tags"][0] == "portal"
     assert stranger in live(cloud)
-    findings.apply(finding, Remedy.DELETE_STACK, reason="", by=root)
+    remedies.apply(finding, Remedy.DELETE_STACK, reason="", by=root)
     sweep(lab, clock, 0)
     clock.forward(60)
     assert stranger not in live(cloud)
@@ -130,7 +130,7 @@ def test_another_stack_is_adopted_when_the_one_on_record_is_gone(
     sweep(lab, clock)
     [finding] = [one for one in findings.open_ones(root) if one.kind is FindingKind.DUPLICATE_STACK]
     assert twin in live(cloud)
-    findings.apply(finding, Remedy.ADOPT, reason="", by=root)
+    remedies.apply(finding, Remedy.ADOPT, reason="", by=root)
     assert fresh(vm).stack_id == twin
 
 
@@ -166,7 +166,7 @@ def test_a_stuck_deletion_names_what_blocks_it(stuck: Finding, vm: Vm) -> None:
 
 
 def test_a_stuck_deletion_is_tried_again(stuck: Finding, vm: Vm, root: User, work: Worker) -> None:
-    findings.apply(stuck, Remedy.RETRY_DELETE, reason="", by=root)
+    remedies.apply(stuck, Remedy.RETRY_DELETE, reason="", by=root)
     work()
     assert fresh(vm).state is State.DELETED
     assert fresh(stuck).resolved_at
@@ -176,8 +176,8 @@ def test_a_stuck_deletion_is_given_up_with_what_is_left_behind(
     stuck: Finding, vm: Vm, root: User, lab: Tenant
 ) -> None:
     with pytest.raises(Refused):
-        findings.apply(stuck, Remedy.GIVE_UP, reason=" ", by=root)
-    findings.apply(stuck, Remedy.GIVE_UP, reason="The operator removes it.", by=root)
+        remedies.apply(stuck, Remedy.GIVE_UP, reason=" ", by=root)
+    remedies.apply(stuck, Remedy.GIVE_UP, reason="The operator removes it.", by=root)
     assert fresh(vm).state is State.DELETED
     assert str(vm.stack_id) in (fresh(stuck).answer or "")
     assert quotas.usage(lab.id).vms == 0
@@ -186,17 +186,17 @@ def test_a_stuck_deletion_is_given_up_with_what_is_left_behind(
 def test_a_finding_is_settled_once_and_by_admins_alone(
     stuck: Finding, sam: User, ada: User, root: User
 ) -> None:
-    assert findings.remedies(stuck, root)[0] is Remedy.RETRY_DELETE
-    assert findings.remedies(stuck, sam) == []
+    assert remedies.of(stuck, root)[0] is Remedy.RETRY_DELETE
+    assert remedies.of(stuck, sam) == []
     for nobody in (sam, ada):
         with pytest.raises(Forbidden):
-            findings.apply(stuck, Remedy.IGNORE, reason="x", by=nobody)
+            remedies.apply(stuck, Remedy.IGNORE, reason="x", by=nobody)
     with pytest.raises(Forbidden):
         findings.open_ones(ada)
-    findings.apply(stuck, Remedy.IGNORE, reason="Known.", by=root)
+    remedies.apply(stuck, Remedy.IGNORE, reason="Known.", by=root)
     assert fresh(stuck).answer == "Ignored: Known."
     with pytest.raises(Refused):
-        findings.apply(stuck, Remedy.RETRY_DELETE, reason="", by=root)
+        remedies.apply(stuck, Remedy.RETRY_DELETE, reason="", by=root)
 
 
 def test_a_silent_cloud_ends_no_finding_and_is_asked_again_soon(

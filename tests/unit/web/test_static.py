@@ -4,6 +4,7 @@ import re
 import tomllib
 
 from portal.config import ROOT
+from portal.web.admin.words import CURES, KINDS
 from portal.web.errors import BY_STATUS, TABLE, UNEXPECTED
 from portal.web.frame import NAVIGATION
 
@@ -14,7 +15,7 @@ TEMPLATES = {
 SOURCES = [
     *TEMPLATES.values(),
     (STATIC / "portal.js").read_text(encoding="utf-8"),
-    *(path.read_text(encoding="utf-8") for path in (ROOT / "portal/web").glob("*.py")),
+    *(path.read_text(encoding="utf-8") for path in (ROOT / "portal/web").rglob("*.py")),
 ]
 OWN = (STATIC / "portal.css").read_text(encoding="utf-8")
 TABLER = (STATIC / "tabler.css").read_text(encoding="utf-8")
@@ -31,6 +32,7 @@ def test_every_icon_that_is_named_is_in_the_sprite() -> None:
         name for text in TEMPLATES.values() for name in re.findall(r'(?:icon\(|picture=)"([\w-]+)"', text)
     }
     named |= {place.icon for place in NAVIGATION}
+    named |= {words.picture for words in [*KINDS.values(), *CURES.values()]}
     named |= {trouble.picture for trouble in [*TABLE.values(), *BY_STATUS.values(), UNEXPECTED]}
     shelf = tomllib.loads((ROOT / "hot_templates/catalog.toml").read_text(encoding="utf-8"))
     named |= {offering["icon"] for offering in shelf["templates"].values() if "icon" in offering}
