@@ -69,7 +69,7 @@ def _with_request_id(app: Wsgi) -> Wsgi:
         def answer(status: str, headers: list[tuple[str, str]], *rest: Any) -> Any:
             return start_response(status, [*headers, ("X-Request-ID", request_id)], *rest)
 
-        with log.context(request_id=request_id):
+        with log.context(request_id=request_id, address=environ.get("REMOTE_ADDR")):
             return app(environ, answer)
 
     return wrapped

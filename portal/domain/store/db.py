@@ -37,7 +37,7 @@ def words(enum: type[StrEnum]) -> Enum:
     def values(members: type[StrEnum]) -> list[str]:
         return [member.value for member in members]
 
-    return Enum(enum, native_enum=False, length=30, values_callable=values)
+    return Enum(enum, native_enum=False, length=30, values_callable=values, validate_strings=True)
 
 
 class Base(DeclarativeBase):
@@ -83,6 +83,7 @@ def transaction() -> Iterator[None]:
     if session.new or session.dirty or session.deleted:
         raise RuntimeError("something was changed outside a transaction")
     session.rollback()
+    session.expire_all()  # after a commit, the rollback of nothing forgets nothing
     session.info["in_transaction"] = True
     try:
         session.connection(execution_options={"portal_writes": True})
