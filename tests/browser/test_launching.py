@@ -1,5 +1,6 @@
 """From signing in to a VM and to its end, as a person in a real browser does it."""
 
+import re
 import time
 from pathlib import Path
 from typing import Literal
@@ -146,12 +147,11 @@ def test_nothing_sticks_out_on_a_phone(ada: Person, url: str) -> None:
 @pytest.mark.browser_context_args(viewport=PHONE)
 def test_a_vm_is_launched_on_a_phone(ada: Person, pictures: Path) -> None:
     ada.begin()
-    assert _overhang(ada.page) <= 0
-    ada.press("Next")
-    assert _overhang(ada.page) <= 0
-    ada.press("Next")
-    assert _overhang(ada.page) <= 0
-    ada.press("Launch").sees("Active")
+    for step in ("image and size", "network and access", "review"):
+        expect(ada.page).to_have_title(re.compile(step))
+        assert _overhang(ada.page) <= 0
+        ada.press("Launch" if step == "review" else "Next")
+    ada.sees("Active")
     assert _overhang(ada.page) <= 0
     ada.page.screenshot(path=pictures / "phone.png")
 
@@ -162,8 +162,12 @@ def test_pictures_for_the_readme(
 ) -> None:
     ada = Person(new_context(color_scheme=scheme).new_page(), portal).sign_in()
     ada.begin("Web server")
+    ada.page.get_by_label("Name", exact=True).first.fill(f"museum-{scheme}")
+    expect(ada.page.locator("#summary").get_by_text(f"museum-{scheme}")).to_be_visible()
     ada.page.screenshot(path=pictures / f"launch-{scheme}.png")
-    ada.press("Next").press("Next").press("Launch").sees("Being built")
+    ada.press("Next")
+    ada.page.get_by_role("checkbox", name="Public address").check()
+    ada.press("Next").press("Launch").sees("Being built")
     ada.page.locator("#vm .marks .tone-good").first.wait_for()
     ada.page.screenshot(path=pictures / f"building-{scheme}.png")
     ada.sees("Active")
