@@ -15,8 +15,10 @@ from uuid import UUID
 import redis
 import rq
 from flask import Flask
+from rq.exceptions import AbandonedJobError
 from rq.job import Job
 from rq.serializers import JSONSerializer
+from sqlalchemy.exc import SQLAlchemyError
 
 from portal import log
 from portal.app import create_app
@@ -52,7 +54,10 @@ class Worker(rq.Worker):
             job_monitoring_interval=MONITORING_SECONDS,
             maintenance_interval=CLEANING_SECONDS,
             log_job_description=False,
+            work_horse_killed_handler=_left_behind,
+            exception_handlers=[_abandoned],
         )
+        volatile.hold_as(name)
 
     def get_heartbeat_ttl(self, job: Job, working_time: float = 0.0) -> int:
         """Seconds after which a job whose worker was killed counts as abandoned. RQ's own are 60 more."""
@@ -69,6 +74,26 @@ class Worker(rq.Worker):
         with app().app_context():
             db.engine.dispose(close=False)
         super().main_work_horse(job, queue)
+
+
+def _left_behind(job: Job, *_: object) -> None:
+    """The process of this job was killed: what it held is free before the leases end."""
+    what = str(job.func_name).rpartition(".")[2]
+    release = {"step": provisioning.release, "poll": polling.release}.get(what)
+    try:
+        with app().app_context():
+            volatile.vacate(str(job.worker_name))
+            if release:
+                release(UUID(job.args[0]))
+    except SQLAlchemyError as error:
+        logger.warning("the leases will end by themselves: %s", type(error).__name__)
+
+
+def _abandoned(job: Job, kind: type[BaseException], *_: object) -> bool:
+    """RQ tells of each job that failed; True: others may be told too."""
+    if issubclass(kind, AbandonedJobError):
+        _left_behind(job)
+    return True
 
 
 @cache

@@ -8,11 +8,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pytest
 import rq
 from flask import Flask
+from rq.exceptions import AbandonedJobError
 from rq.job import Job
 from rq.serializers import JSONSerializer
 from sqlalchemy import select
@@ -32,6 +33,7 @@ from tests.chaos.dying import Mortal, Point, watched
 from tests.support.world import Clock, draft, only
 
 PROJECT = "tenant-a"
+NOTICED = 15  # seconds until a dead worker's job is found
 LONGEST = 3600  # virtual seconds until all is quiet after a crash
 
 
@@ -111,11 +113,20 @@ class World:
         while now().timestamp() < deadline:
             self.do(polling.tick)
             while job := self.next_job():
-                self.do(job.perform)
+                self.do_job(job)
             if until() if until else self.state() not in lifecycle.WORKING:
                 return
             self.pass_time()
         raise AssertionError(f"still {self.state()} after {LONGEST} virtual seconds: {only(Vm).trouble}")
+
+    def do_job(self, job: Job) -> None:
+        """A worker dies with its job; after a while another one finds that nobody does it any more."""
+        job.worker_name = f"worker-{uuid4()}"
+        volatile.hold_as(job.worker_name)
+        if not self.mortal.run(job.perform):
+            self.restart()
+            self.clock.forward(NOTICED)
+            worker._abandoned(job, AbandonedJobError)
 
     def next_job(self) -> Job | None:
         """Taken off the queue: a worker that is killed with it loses it."""

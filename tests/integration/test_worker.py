@@ -81,6 +81,17 @@ def test_a_job_ends_with_its_killed_worker(
     wait_for(lambda: not is_alive(horse), 1)
 
 
+def test_what_a_killed_job_held_is_free_at_once(
+    worker: "subprocess.Popen[bytes]", cloud: Control, ada: User, lab: Tenant
+) -> None:
+    lost = cloud.faults.add(Fault("hang_after", "POST", "orchestration", "/stacks$"))
+    vm = launch(ada, lab)
+    wait_for(lambda: lost.hits and cloud.stacks("tenant-a"))
+    os.kill(children(worker.pid)[0], signal.SIGKILL)
+    wait_for(lambda: fresh(vm).state is State.PROVISIONING)
+    assert len(cloud.stacks("tenant-a")) == 1
+
+
 def test_a_worker_that_is_asked_to_stop_ends_its_job_first(
     worker: "subprocess.Popen[bytes]", slow_create: Fault, ada: User, lab: Tenant
 ) -> None:

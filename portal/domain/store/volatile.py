@@ -17,6 +17,8 @@ from portal.domain.store import vault
 logger = logging.getLogger(__name__)
 _PREFIX = "portal:"
 _client: list["redis.Redis"] = []
+# Under which name this process holds its places, so that others can give them back once it is dead.
+_holder = [secrets.token_hex(8)]
 
 
 def connect(url: str) -> None:
@@ -78,13 +80,27 @@ def slot(key: str, *, limit: int, lease: float) -> Iterator[bool]:
 
     Without Redis nobody is counted, and everybody gets a place.
     """
-    who = secrets.token_hex(8)
+    who = f"{_holder[0]}/{secrets.token_hex(8)}"
     place = _take_place(key, who, limit, lease)
     try:
         yield place is not None
     finally:
         with _forgiving():
             if place and client().get(place) == who.encode():
+                client().delete(place)
+
+
+def hold_as(name: str) -> None:
+    """Names this process, and those forked from it, as the holder of the places they take."""
+    _holder[:] = [name]
+
+
+def vacate(name: str) -> None:
+    """Gives back the places of a holder that died."""
+    with _forgiving():
+        for place in client().scan_iter(f"{_PREFIX}slot:*", count=500):
+            who: Any = client().get(place)
+            if who and who.decode().startswith(f"{name}/"):
                 client().delete(place)
 
 

@@ -49,6 +49,18 @@ def take(*conditions: ColumnElement[bool]) -> list[Vm]:
     )
 
 
+def release(*conditions: ColumnElement[bool]) -> None:
+    """Whoever had claimed these VMs is dead: they are due again at once."""
+    moment = now()
+    with transaction():
+        db.session.execute(
+            update(Vm)
+            .where(Vm.look_at > moment, Vm.look_at <= moment + LEASE, *conditions)
+            .values(look_at=moment)
+            .execution_options(synchronize_session=False)
+        )
+
+
 def put_back(vms: Sequence[Vm], **seen: object) -> None:
     """Nothing changed: each VM is looked at again by its pace; `seen` are columns that hold what was seen."""
     if not vms:

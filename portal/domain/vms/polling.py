@@ -11,7 +11,7 @@ from portal.domain.catalog import catalog
 from portal.domain.store import wake
 from portal.domain.store.db import db, now
 from portal.domain.tenants import clouds
-from portal.domain.vms import claims, provisioning, reconcile, verdicts
+from portal.domain.vms import claims, lifecycle, provisioning, reconcile, verdicts
 from portal.domain.vms.models import State, Vm
 from portal.openstack.cloud import Cloud
 from portal.openstack.errors import NotFound
@@ -93,6 +93,12 @@ def poll(tenant_id: UUID) -> None:
                 if not verdicts.judge(vm, stacks.get(vm.stack_id or ""), servers, cloud):
                     unchanged.append(vm)
         claims.put_back(unchanged)
+
+
+def release(tenant_id: UUID) -> None:
+    """The poll's process was killed: what is on its way is looked at now; what rests waits for its time."""
+    claims.release(Vm.tenant_id == tenant_id, WANTS_POLL, Vm.state.in_(lifecycle.WORKING))
+    wake.tenant(tenant_id)
 
 
 def _servers(cloud: Cloud, vms: Sequence[Vm]) -> dict[str, Server | None]:

@@ -40,6 +40,12 @@ def step(vm_id: UUID) -> None:
                 remove(vm, cloud)
 
 
+def release(vm_id: UUID) -> None:
+    """The step's process was killed. Were it alive after all, `_note_sent` lets only one create go out."""
+    claims.release(Vm.id == vm_id, NEEDS_STEP)
+    wake.vm(vm_id)
+
+
 def create(vm: Vm, cloud: Cloud) -> None:
     """Towards a stack that bears this VM's tag: adopts the one that is there, else sends one create."""
     cloud.renew()
