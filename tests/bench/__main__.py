@@ -10,11 +10,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from tests.bench import launches, pages, starts
+from tests.bench import launches, pages, scale, starts
 
 PARTS: dict[str, Callable[[Path], dict[str, Any]]] = {
     "starts": starts.measure,
     "pages": pages.measure,
+    "scale": scale.measure,
     "launches": launches.measure,
 }
 
