@@ -1,0 +1,158 @@
+"""The wizard's fields: what can be picked, what is wrong with an answer, and the quota."""
+
+import re
+from typing import Any
+
+from sqlalchemy import update
+
+from portal.domain.catalog import keys
+from portal.domain.catalog.models import SshKey
+from portal.domain.people.models import User
+from portal.domain.store.db import db
+from portal.domain.tenants.models import NetworkProfile, Tenant
+from portal.domain.vms.models import LaunchDraft, Vm
+from tests.support.page import Answer, Page
+from tests.support.wizard import PUBLIC_KEY, begin, limit, wizard, write
+from tests.support.world import Worker, draft, launch, only
+
+
+def test_a_wrong_answer_is_told_at_its_field_and_kept(browser: Page) -> None:
+    machine = wizard(begin(browser, "Docker host")).submit("Next", name="9 lives!")
+    assert machine.status == 422
+    assert "begin with a letter" in machine.errors["name"]
+    assert wizard(machine)["name"] == "9 lives!"
+    access = wizard(machine).submit("Next", name="fine")
+    access = wizard(access).submit("Next", container="UPPER case", container_port="99999")
+    assert access.errors == {
+        "container": "Write the container image as in docker run, such as nginx:alpine.",
+        "container_port": "A port is a number between 1 and 65535.",
+    }
+    assert wizard(access)["container"] == "UPPER case"
+
+
+def test_a_name_that_the_tenant_has_already_is_refused(browser: Page, ada: User, lab: Tenant) -> None:
+    launch(ada, lab, name="taken")
+    assert "has a VM named taken" in wizard(begin(browser)).submit("Next", name="taken").errors["name"]
+
+
+def test_a_size_that_does_not_fit_says_why_and_can_not_be_picked(browser: Page) -> None:
+    machine = begin(browser)
+    words = " ".join(machine.words("//tr[.//input[@name='flavor'][@disabled]]"))
+    assert "512 MiB of memory" in words
+    tiny = machine.one("//input[@name='flavor'][@disabled][ancestor::label[contains(., 'm1.tiny')]]").get(
+        "value"
+    )
+    assert tiny not in wizard(machine).options("flavor")
+    refused = wizard(machine).submit("Next", flavor=tiny)
+    assert refused.status == 422
+    assert "m1.tiny is too small" in refused.errors["flavor"]
+
+
+def test_a_template_for_gpus_offers_sizes_with_gpus_only(browser: Page) -> None:
+    sizes = wizard(begin(browser, "GPU workstation")).options("flavor")
+    assert {words.split()[0][0] for words in sizes.values()} == {"g"}
+
+
+def test_the_quota_is_shown_before_and_after(browser: Page, ada: User, lab: Tenant) -> None:
+    launch(ada, lab)
+    answer = begin(browser)
+    assert re.search(r"VMs 1 then 2 of 20", _quota(answer))
+
+
+def test_a_changed_answer_is_kept_and_changes_the_panels(browser: Page) -> None:
+    machine = begin(browser)
+    large = _value(machine, "m1.large")
+    answer = wizard(machine).submit(htmx=True, flavor=large, name="typed-so-far")
+    assert answer.status == 200
+    assert "vCPU 0 then 4 of 100" in _quota(answer)
+    assert "typed-so-far" in " ".join(answer.words("//aside[@id='summary']"))
+    assert answer.all("//fieldset[@id='q-flavor'][@hx-swap-oob]")
+    assert only(LaunchDraft).answers["flavor"] == large
+
+
+def test_a_full_quota_is_told_before_the_launch(browser: Page, ada: User, lab: Tenant) -> None:
+    made = draft(ada, lab)
+    limit(lab, quota_vms=1)
+    launch(ada, lab)
+    review = browser.get(f"/launch/{made.id}/review")
+    assert "VMs: 1 wanted, 0 of 1 left" in review.text
+    assert review.one("//form[contains(@action, '/submit')]//button").get("disabled") is not None
+    refused = review.form("/submit").submit("Launch")
+    assert refused.status == 422
+    assert "VMs: 1 wanted, 0 of 1 left" in refused.text
+    assert only(Vm)
+
+
+def test_a_size_over_the_quota_can_not_be_picked(browser: Page, lab: Tenant) -> None:
+    limit(lab, quota_vcpus=2)
+    sizes = wizard(begin(browser)).options("flavor")
+    assert {words.split()[0] for words in sizes.values()} == {"m1.small", "m1.medium"}
+
+
+def test_a_public_address_is_offered_while_the_quota_has_one(browser: Page, lab: Tenant) -> None:
+    access = wizard(begin(browser)).submit("Next")
+    assert "5 left in your quota" in access.text
+    limit(lab, quota_floating_ips=0)
+    assert browser.get(access.url).one("//input[@name='floating_ip']").get("disabled") is not None
+
+
+def test_networks_are_shown_with_their_addresses(browser: Page, lab: Tenant) -> None:
+    access = wizard(begin(browser)).submit("Next")
+    network = db.session.scalars(db.select(NetworkProfile)).first()
+    assert network
+    assert network.cidrs[0] in access.text
+    db.session.rollback()
+    write(update(NetworkProfile).values(external_network_id=None, external_network_name=None))
+    answer = wizard(browser.get(access.url)).submit("Next", floating_ip="true")
+    assert "no way out" in answer.errors["floating_ip"]
+
+
+def test_firewall_presets_are_in_words(browser: Page) -> None:
+    options = wizard(wizard(begin(browser)).submit("Next")).options("firewall")
+    assert options["closed"] == "Nothing from outside"
+
+
+def test_a_key_is_added_on_the_way_and_chosen(browser: Page, ada: User) -> None:
+    access = wizard(begin(browser, "Web server")).submit("Next")
+    typed: dict[str, Any] = {"key-name": "laptop", "key-public_key": PUBLIC_KEY}
+    answer = wizard(access).submit("Add this key", greeting="Hello there", **typed)
+    assert "“laptop” was added" in answer.text
+    form = wizard(answer)
+    assert form["greeting"] == "Hello there"
+    assert form["ssh_keys"] == str(keys.of(ada)[0].id)
+    assert "laptop" in form.submit("Next").text
+
+
+def test_a_bad_key_is_explained_and_loses_nothing(browser: Page) -> None:
+    access = wizard(begin(browser, "Web server")).submit("Next")
+    typed: dict[str, Any] = {"key-name": "laptop", "key-public_key": "nonsense", "greeting": "Hello there"}
+    answer = wizard(access).submit("Add this key", **typed)
+    assert answer.status == 422
+    assert "begins with its kind" in answer.errors["key-public_key"]
+    assert {name: wizard(answer)[name].strip() for name in typed} == typed
+
+
+def test_only_the_chosen_keys_are_taken(browser: Page, ada: User, work: Worker) -> None:
+    keys.add(ada, "laptop", PUBLIC_KEY)
+    access = wizard(begin(browser)).submit("Next")
+    assert "laptop" in wizard(access).submit("Next").text
+    review = wizard(access).submit("Next", ssh_keys=None)
+    assert "Nobody will be able to sign in" in review.text
+
+
+def test_somebody_elses_key_can_not_be_taken(browser: Page, eve: User) -> None:
+    keys.add(eve, "hers", PUBLIC_KEY)
+    review = wizard(wizard(begin(browser)).submit("Next")).submit("Next", ssh_keys=str(only(SshKey).id))
+    assert "hers" not in review.text
+
+
+def _value(answer: Answer, size: str) -> str:
+    """What picking this size sends."""
+    return next(value for value, words in wizard(answer).options("flavor").items() if words.startswith(size))
+
+
+def _quota(answer: Answer) -> str:
+    text = answer.one("//aside//*[contains(@class, 'stack-sm')]")
+    for icon in text.xpath(".//*[@aria-label='then']"):
+        icon.text = "then"
+    return " ".join(text.text_content().split())

@@ -1,0 +1,261 @@
+"""A VM's page, from the launch to the end."""
+
+from portal.domain.people.models import User
+from portal.domain.tenants.models import Tenant
+from portal.domain.vms import lifecycle, power
+from portal.domain.vms.models import State, Vm
+from portal.openstack.cloud import Cloud
+from portal.sandbox.control import Control
+from portal.sandbox.faults import Fault
+from tests.support.page import Answer, Page
+from tests.support.world import Clock, Worker, fresh, launch
+
+POLLS = "//*[@id='vm'][@hx-trigger]"
+
+
+def show(page: Page, vm: Vm) -> Answer:
+    return page.get(f"/vms/{vm.id}")
+
+
+def panel(page: Page, vm: Vm, **headers: str) -> Answer:
+    return page.get(f"/vms/{vm.id}/panel", htmx=True, headers=headers)
+
+
+def buttons(answer: Answer) -> set[str]:
+    """What may be done, by the words of buttons and links in the page's head."""
+    return set(answer.words("//*[@class='actions']//button | //*[@class='actions']//a"))
+
+
+class TestThePage:
+    def test_it_follows_the_launch_until_there_is_nothing_to_wait_for(
+        self, browser: Page, ada: User, lab: Tenant, work: Worker, clock: Clock
+    ) -> None:
+        made = launch(ada, lab)
+        assert "Waiting for its turn" in show(browser, made).text
+        seen = set()
+        while fresh(made).state in lifecycle.WORKING:
+            work.once()
+            clock.forward(0.5)
+            answer = panel(browser, made)
+            seen |= set(answer.words("//progress/preceding-sibling::div/span[@class='num soft']"))
+            assert bool(answer.all(POLLS)) == (made.state is not State.ACTIVE)
+        assert seen & {"1 of 3", "2 of 3"}
+        assert "Active" in panel(browser, made).text
+        assert not show(browser, made).all(POLLS)
+
+    def test_the_panel_is_the_same_on_the_page_and_alone(self, browser: Page, vm: Vm) -> None:
+        assert show(browser, vm).words("//*[@id='vm']") == panel(browser, vm).words("//*[@id='vm']")
+
+    def test_an_unchanged_panel_is_not_sent_again(
+        self, browser: Page, vm: Vm, ada: User, clock: Clock
+    ) -> None:
+        tag = panel(browser, vm).headers["ETag"]
+        clock.forward(3)
+        assert panel(browser, vm, **{"If-None-Match": tag}).status == 304
+        power.ask(vm, power.Action.STOP, by=ada)
+        assert panel(browser, vm, **{"If-None-Match": tag}).status == 200
+
+    def test_it_slows_down_with_the_age_of_the_state(
+        self, browser: Page, ada: User, lab: Tenant, clock: Clock
+    ) -> None:
+        made = launch(ada, lab)
+        paces = []
+        for seconds in (0, 90, 600):
+            clock.forward(seconds)
+            paces.append(show(browser, made).one("//*[@id='vm']").get("hx-trigger"))
+        assert paces == ["every 1000ms", "every 3000ms", "every 10000ms"]
+
+    def test_it_tells_how_to_get_in(self, browser: Page, vm: Vm) -> None:
+        answer = show(browser, vm)
+        assert f"ssh ubuntu@{vm.public_ip}" in answer.text
+        copies = {each.get("data-copy") for each in answer.all("//*[@data-copy]")}
+        wanted = {vm.public_ip, vm.private_ip, str(vm.id), vm.stack_id, vm.server_id}
+        assert {str(each) for each in wanted} <= copies
+
+    def test_it_tells_what_it_is_made_of(self, browser: Page, vm: Vm) -> None:
+        answer = show(browser, vm)
+        for words in (
+            "Ubuntu server",
+            "ubuntu-24.04",
+            "1 vCPU, 2 GiB memory",
+            "net-a",
+            "laptop",
+            "Research Lab",
+        ):
+            assert words in answer.text
+
+    def test_it_tells_what_happened(self, browser: Page, vm: Vm) -> None:
+        timeline = " ".join(show(browser, vm).words("//ol[@class='timeline']/li"))
+        assert "Launched by Ada." in timeline
+        assert "Starting the server… done" in timeline
+        assert "Heat completed the stack." in timeline
+
+    def test_a_failure_says_why_whose_turn_it_is_and_what_to_do(
+        self, browser: Page, ada: User, lab: Tenant, cloud: Control, work: Worker
+    ) -> None:
+        cloud.set_quota("tenant-a", cores=0)
+        made = launch(ada, lab)
+        work()
+        answer = show(browser, made)
+        card = answer.words("//section[contains(@class, 'failure')]")[0]
+        assert "The cloud's own quota for this tenant is used up." in card
+        assert "Your administrator:" in card
+        assert "Quota exceeded" in answer.words("//details[@id='failure-raw']/pre")[0]
+        assert "Failed" in answer.text
+        assert buttons(answer) == {"Try again", "Delete"}
+        cloud.set_quota("tenant-a", cores=20)
+        answer = answer.form("/retry").submit()
+        assert "Waiting" in answer.text
+        work()
+        assert "Active" in show(browser, made).text
+        assert not show(browser, made).all("//section[contains(@class, 'failure')]")
+
+    def test_a_silent_cloud_is_a_quiet_notice(
+        self, browser: Page, ada: User, lab: Tenant, cloud: Control, work: Worker
+    ) -> None:
+        cloud.faults.add(Fault("status", "GET", "orchestration", status=503, times=0))
+        made = launch(ada, lab)
+        work.once()
+        answer = show(browser, made)
+        assert "OpenStack doesn't answer as it should" in answer.text
+        assert "What you asked for is kept" in answer.text
+        assert answer.all(POLLS)
+
+    def test_pages_ask_no_cloud(self, browser: Page, vm: Vm, cloud: Control) -> None:
+        fault = cloud.faults.add(Fault("hang", times=0))
+        for url in ("/", "/vms/", f"/vms/{vm.id}", f"/vms/{vm.id}/panel", f"/vms/{vm.id}/delete"):
+            assert browser.get(url).status == 200
+        assert fault.hits == 0
+
+    def test_a_stranger_finds_nothing(self, page: Page, vm: Vm, eve: User) -> None:
+        page.sign_in(eve)
+        for place in ("", "/panel", "/delete", "/console"):
+            assert page.get(f"/vms/{vm.id}{place}").status == 404
+        token = page.get("/launch/").form("/launch/")["csrf_token"]
+        for place in ("delete", "retry", "stop", "console"):
+            assert page.post(f"/vms/{vm.id}/{place}", {"csrf_token": token}).status == 404
+        assert fresh(vm).state is State.ACTIVE
+        assert fresh(vm).power_asked is None
+
+
+class TestPower:
+    def test_it_is_stopped_started_and_restarted(self, browser: Page, vm: Vm, work: Worker) -> None:
+        answer = show(browser, vm)
+        assert buttons(answer) == {"Stop", "Restart", "Console output", "Delete"}
+        answer = answer.form("/stop").submit()
+        assert "Stopping" in answer.text
+        assert answer.all(POLLS)
+        work()
+        answer = show(browser, vm)
+        assert "Stopped" in answer.text
+        assert not answer.all(POLLS)
+        assert "Starting" in answer.form("/start").submit().text
+        work()
+        answer = show(browser, vm)
+        assert "Running" in answer.text
+        assert "Restarting" in answer.form("/reboot").submit().text
+        work()
+        assert "Running" in show(browser, vm).text
+
+    def test_what_its_power_does_not_allow_is_refused(self, browser: Page, vm: Vm, work: Worker) -> None:
+        stop = show(browser, vm).form("/stop")
+        stop.submit()
+        work()
+        refused = stop.submit()
+        assert refused.status == 409
+        assert "quiet-otter can't be asked to stop now." in refused.text
+
+    def test_trouble_with_it_is_told(self, browser: Page, vm: Vm, cloud: Control, work: Worker) -> None:
+        form = show(browser, vm).form("/stop")
+        cloud.faults.add(Fault("status", "POST", "compute", status=409))
+        form.submit()
+        work()
+        assert "About its power" in show(browser, vm).text
+
+
+class TestDeleting:
+    def test_it_asks_first_and_says_what_will_be_gone(self, browser: Page, vm: Vm, work: Worker) -> None:
+        question = show(browser, vm).follow("Delete")
+        for words in ("can't be undone", "everything on its disk", str(vm.public_ip), str(vm.private_ip)):
+            assert words in question.text
+        assert fresh(vm).state is State.ACTIVE
+        answer = question.form("/delete").submit()
+        assert "Being deleted" in answer.text
+        assert answer.all(POLLS)
+        assert not buttons(answer)
+        work()
+        answer = show(browser, vm)
+        assert "Gone" in answer.text
+        assert not answer.all(POLLS)
+
+    def test_the_question_is_not_asked_again(self, browser: Page, vm: Vm, work: Worker) -> None:
+        question = show(browser, vm).follow("Delete")
+        question.form("/delete").submit()
+        assert question.form("/delete").submit().url == f"/vms/{vm.id}"
+        assert browser.get(f"/vms/{vm.id}/delete").url == f"/vms/{vm.id}"
+
+    def test_its_progress_is_told(self, browser: Page, vm: Vm, work: Worker, clock: Clock) -> None:
+        browser.get(f"/vms/{vm.id}/delete").form("/delete").submit()
+        words: set[str] = set()
+        while fresh(vm).state is State.DELETING:
+            work.once()
+            words |= set(panel(browser, vm).words("//ul[@class='marks']/li/span[1]"))
+            clock.forward(0.5)
+        assert "Removing server: done" in words
+
+    def test_an_admin_is_told_whose_it_is(self, page: Page, vm: Vm, root: User) -> None:
+        assert "launched by Ada" in page.sign_in(root).get(f"/vms/{vm.id}/delete").text
+
+
+class TestConsole:
+    def test_it_is_asked_for_and_comes_by_itself(self, browser: Page, vm: Vm) -> None:
+        answer = show(browser, vm).form("/console").submit()
+        assert answer.url == f"/vms/{vm.id}/console"
+        assert answer.one("//*[@id='console']").get("hx-trigger") == "every 1000ms"
+        power.fetch_console(vm.id)
+        panel = browser.get(answer.url, htmx=True)
+        assert panel.one("//*[@id='console']").get("hx-trigger") is None
+        assert "login:" in panel.words("//pre")[0]
+
+    def test_trouble_with_it_is_told(self, browser: Page, vm: Vm, cloud: Control) -> None:
+        answer = show(browser, vm).form("/console").submit()
+        cloud.faults.add(Fault("status", "POST", "compute", status=500))
+        power.fetch_console(vm.id)
+        assert "It could not be fetched" in browser.get(answer.url).text
+
+    def test_a_vm_that_is_not_there_yet_has_none(self, browser: Page, vm: Vm, ada: User, lab: Tenant) -> None:
+        form = show(browser, vm).form("/console")
+        form.element.set("action", f"/vms/{launch(ada, lab, name='young').id}/console")
+        refused = form.submit()
+        assert refused.status == 409
+        assert "young has no console now." in refused.text
+
+
+class TestWhoMayDoWhat:
+    def test_support_reads_and_changes_nothing(self, page: Page, vm: Vm, sam: User) -> None:
+        answer = page.sign_in(sam).get(f"/vms/{vm.id}")
+        assert "Active" in answer.text
+        assert buttons(answer) == set()
+        token = page.get("/keys/").form("/keys/")["csrf_token"]
+        for place in ("delete", "retry", "stop", "console"):
+            assert page.post(f"/vms/{vm.id}/{place}", {"csrf_token": token}).status == 403
+        for place in ("delete", "console"):
+            assert page.get(f"/vms/{vm.id}/{place}").status == 403
+
+    def test_an_admin_may_delete_what_others_launched(
+        self, page: Page, vm: Vm, root: User, work: Worker
+    ) -> None:
+        answer = page.sign_in(root).get(f"/vms/{vm.id}")
+        assert buttons(answer) == {"Delete"}
+        answer.follow("Delete").form("/delete").submit()
+        work()
+        assert fresh(vm).state is State.DELETED
+
+    def test_a_vm_that_was_active_is_never_rebuilt(
+        self, browser: Page, vm: Vm, behind: Cloud, work: Worker
+    ) -> None:
+        behind.heat.delete(str(vm.stack_id))
+        work(until=lambda: fresh(vm).state is State.ERROR)
+        answer = show(browser, vm)
+        assert "outside the portal" in answer.text
+        assert buttons(answer) == {"Delete"}
