@@ -129,13 +129,8 @@ def fire(
             by_id=by.id if by else None,
         )
     )
-    audit.record(
-        f"vm.{event.value}",
-        by=by,
-        tenant_id=vm.tenant_id,
-        vm_id=vm.id,
-        detail={"from": old.value, "to": new.value, "cause": cause},
-    )
+    detail = {"from": old.value, "to": new.value, "cause": cause}
+    audit.record(f"vm.{event.value}", by=by, tenant_id=vm.tenant_id, vm_id=vm.id, detail=detail)
     if new in {State.ACTIVE, State.DELETED}:
         _settle_findings(vm.id, f"It is {new.value} now.")
     db.session.expire(vm)
