@@ -1,6 +1,7 @@
 """Findings: what differs between clouds and our records, the proof of it, and what an admin does about it."""
 
 from collections.abc import Iterator, Mapping
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -79,6 +80,8 @@ def proof(finding: Finding) -> Iterator[tuple[str, list[str]]]:
     """What proves the finding, line by line: (word, what was seen)."""
     for key, value in finding.proof.items():
         seen = [_line(each) for each in (value if isinstance(value, list) else [value])]
+        if key == "created" and value:
+            seen = [f"{datetime.fromisoformat(value):%Y-%m-%d %H:%M:%S} UTC"]
         yield words.PROOF.get(key, key.replace("_", " ").capitalize()), seen or ["none"]
 
 

@@ -264,7 +264,12 @@ class TestSystem:
         volatile.beat("clock")
         wake.vm(uuid4())
         answer = page.sign_in(sam).get("/admin/system/")
-        for words in ("worker:vms-host-1", "clock", "vms 1 waiting, 0 failed today", "Research Lab Answers"):
+        for words in (
+            "worker:vms-host-1",
+            "clock",
+            "vms 1 waiting, 0 failed within a day",
+            "Research Lab Answers",
+        ):
             assert words in answer.text
         assert "None. A VM stands here" in answer.text
         assert page.get("/admin/system/", htmx=True).one("//*[@id='system']").get("hx-trigger")
