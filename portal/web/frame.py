@@ -16,6 +16,8 @@ from portal.domain.tenants import circuits, tenants
 from portal.domain.tenants.tenants import Tenant
 from portal.domain.vms import findings
 
+# So many tenants the switcher shows; who looks after more goes by the list of VMs.
+MENU = 30
 THEMES = ("", "light", "dark")
 THEME_COOKIE = "theme"
 
@@ -60,8 +62,8 @@ class Frame:
 
     @cached_property
     def tenants(self) -> list[Tenant]:
-        """The tenants to switch between."""
-        return tenants.visible(current_user)
+        """The tenants to switch between, as far as a menu can hold them."""
+        return tenants.visible(current_user, limit=MENU)
 
     @property
     def tenant(self) -> Tenant | None:

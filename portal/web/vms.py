@@ -119,8 +119,7 @@ def _tenant() -> Tenant | None:
     """Whose VMs are listed: a member's own tenant; who looks after all of them may filter by one."""
     if not access.everywhere(current_user, Permission.VM_VIEW):
         return here()
-    wanted = request.args.get("tenant", "")
-    return next((each for each in tenants.visible(current_user) if str(each.id) == wanted), None)
+    return tenants.seen(request.args.get("tenant", type=UUID), by=current_user)
 
 
 def _list_facts(page: vms.Page) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from portal.domain.store.db import db, now, transaction
 from portal.domain.store.errors import NotFound, Refused
 from portal.domain.tenants.models import NetworkProfile, Tenant
 
-__all__ = ["Tenant", "create", "current", "get", "move", "named", "networks", "of", "visible"]
+__all__ = ["Tenant", "create", "current", "get", "move", "named", "networks", "of", "seen", "visible"]
 
 
 def of(user: User) -> list[Tenant]:
@@ -22,11 +22,17 @@ def of(user: User) -> list[Tenant]:
     )
 
 
-def visible(user: User) -> list[Tenant]:
-    """The tenants whose VMs the person may see, by name."""
+def visible(user: User, *, limit: int | None = None) -> list[Tenant]:
+    """The tenants whose VMs the person may see, by name; at most so many."""
     if access.everywhere(user, Permission.VM_VIEW):
-        return list(db.session.scalars(select(Tenant).order_by(Tenant.name)))
-    return of(user)
+        return list(db.session.scalars(select(Tenant).order_by(Tenant.name).limit(limit)))
+    return of(user)[:limit]
+
+
+def seen(tenant_id: UUID | None, *, by: User) -> Tenant | None:
+    """The tenant if the person may see its VMs."""
+    tenant = db.session.get(Tenant, tenant_id) if tenant_id else None
+    return tenant if tenant and access.allows(by, Permission.VM_VIEW, tenant.id) else None
 
 
 def get(tenant_id: UUID, *, for_: User) -> Tenant:
@@ -47,8 +53,7 @@ def named(name: str) -> Tenant:
 
 def current(user: User, wanted: UUID | None) -> Tenant | None:
     """The tenant the person works in: the wanted one where they may, else their first, else none."""
-    choices = visible(user)
-    return next((tenant for tenant in choices if tenant.id == wanted), choices[0] if choices else None)
+    return seen(wanted, by=user) or next(iter(visible(user, limit=1)), None)
 
 
 def networks(tenant_id: UUID, search: str = "") -> list[NetworkProfile]:
