@@ -53,6 +53,8 @@ class Sandbox:
         fault = self.faults.strike(service.name, request.method, path)
         response = self.faults.before(fault, service.name)
         if response is None:
+            if fault and fault.kind == "double":
+                self._effect(service, path, request)
             response = self._effect(service, path, request)
         self.faults.after(fault)
         return response

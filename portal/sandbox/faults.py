@@ -10,7 +10,7 @@ from werkzeug.wrappers import Response
 
 from portal.sandbox.wire import UNAUTHENTICATED, answer, page
 
-KINDS = frozenset({"delay", "hang", "status", "drop_before", "drop_after", "hang_after"})
+KINDS = frozenset({"delay", "hang", "status", "drop_before", "drop_after", "hang_after", "double"})
 
 
 class Dropped(Exception):
@@ -23,7 +23,8 @@ class Fault:
 
     delay: the call works `seconds` late. hang, hang_after: no answer for `seconds` (0: for ever), then a
     closed connection; the effect never happens, or has happened. status: an error without effect.
-    drop_before, drop_after: closed at once before or after the effect. The first `skip` calls that match are
+    drop_before, drop_after: closed at once before or after the effect. double: the request arrives twice, as
+    through a proxy that repeats it, and the second one is answered. The first `skip` calls that match are
     let through, then `times` are hit (0: all).
     """
 
