@@ -62,7 +62,9 @@ def add(name: str, **options: Any) -> None:
         raise click.ClickException(f"OpenStack says no, so nothing was kept: {error}") from error
     except DomainError as error:
         raise click.ClickException(error.message) from error
-    catalog.refresh(new.id)
+    if not catalog.refresh(new.id):
+        click.echo(f"{name} is connected; a worker is reading its catalogue.")
+        return
     click.echo(
         f"{name} is connected: {len(catalog.images(new.id))} images, {len(catalog.flavors(new.id))} sizes, "
         f"{len(tenants.networks(new.id))} networks."

@@ -8,10 +8,10 @@ from uuid import UUID, uuid4
 from sqlalchemy import select, update
 
 from portal.domain.people.models import User
-from portal.domain.store import audit, vault
+from portal.domain.store import audit, vault, wake
 from portal.domain.store.db import db, now, transaction
 from portal.domain.store.errors import DomainError
-from portal.domain.tenants.models import Credential, CredentialKind
+from portal.domain.tenants.models import Credential, CredentialKind, Tenant
 from portal.openstack.cloud import ApplicationCredential, Password
 
 Secret = ApplicationCredential | Password
@@ -24,7 +24,10 @@ class NoCredential(DomainError):
 def register(
     tenant_id: UUID, secret: Secret, *, label: str, expires_at: datetime | None = None, by: User | None = None
 ) -> Credential:
-    """Seals the credential and makes it the tenant's current one; the earlier one is retired."""
+    """Seals the credential and makes it the tenant's current one; the earlier one is retired.
+
+    What waited for it, such as the first look at the catalogue, is due at once.
+    """
     row_id = uuid4()
     credential = Credential(
         id=row_id,
@@ -42,12 +45,14 @@ def register(
             .values(retired_at=now())
         )
         db.session.add(credential)
+        db.session.execute(update(Tenant).where(Tenant.id == tenant_id).values(catalog_due_at=now()))
         audit.record(
             "credential.registered",
             by=by,
             tenant_id=tenant_id,
             detail={"label": label, "kind": credential.kind.value, **credential.public},
         )
+    wake.catalog(tenant_id)
     return credential
 
 

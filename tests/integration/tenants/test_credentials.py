@@ -6,8 +6,9 @@ import pytest
 from flask import Flask
 from sqlalchemy import select, text, update
 
+from portal.domain.catalog import catalog
 from portal.domain.people.models import User
-from portal.domain.store import vault
+from portal.domain.store import vault, wake
 from portal.domain.store.db import db, transaction
 from portal.domain.store.models import AuditEntry
 from portal.domain.tenants import clouds, credentials
@@ -100,3 +101,10 @@ def test_a_sealed_secret_copied_to_another_row_does_not_open(lab: Tenant, school
         db.session.execute(update(Credential).where(Credential.id == place.id).values(sealed=stolen.sealed))
     with pytest.raises(vault.Unsealable):
         credentials.reveal(fresh(place))
+
+
+def test_a_new_credential_has_the_catalogue_looked_at(lab: Tenant) -> None:
+    assert lab.id not in catalog.due()
+    credentials.register(lab.id, SECRETS[0], label="new")
+    assert lab.id in catalog.due()
+    assert wake.waiting()[wake.CHORES] == 1
