@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from flask import Flask
 from flask.testing import FlaskCliRunner
-from requests import certs
+from requests.utils import DEFAULT_CA_BUNDLE_PATH
 from sqlalchemy import select
 
 from portal.domain.catalog import catalog
@@ -50,7 +50,7 @@ def test_a_project_is_connected_by_its_application_credential(
 def test_a_service_user_does_too_and_the_password_is_asked_for_unseen(
     flask: FlaskCliRunner, add: list[str]
 ) -> None:
-    bundle = certs.where()
+    bundle = DEFAULT_CA_BUNDLE_PATH
     result = flask.invoke(args=[*add, *USER, "--ca-file", bundle], input="lab\n")
     assert result.exit_code == 0
     assert "Lab is connected" in result.output
