@@ -27,6 +27,8 @@ Seen = tuple[UUID, State, int]
 LEASE = timedelta(seconds=100)
 LONGEST_BACKOFF = timedelta(minutes=10)
 A_MOMENT = timedelta(seconds=1)
+# So many looks in vain, one after the other, and a VM is shown to who looks after the portal (half a minute).
+POISONED = 4
 # A proxy's words for a service that isn't there; no status at all: no answer in time.
 NOBODY_THERE = {502, 503, 504}
 

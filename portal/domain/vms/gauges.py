@@ -16,19 +16,17 @@ from portal.domain.store.metrics import Gauge
 from portal.domain.tenants import counts as tenant_counts
 from portal.domain.tenants import gauges as tenants
 from portal.domain.tenants.models import Tenant
-from portal.domain.vms import counts, quotas
+from portal.domain.vms import claims, counts, quotas
 from portal.domain.vms.models import Finding, State, Vm
 
 __all__ = ["collect", "exposition"]
 
-# So many looks in vain, one after the other, make a row one that somebody should see (about two minutes).
-POISONED = 6
 LIVE = tuple(state for state in State if state is not State.DELETED)
 
 UP = Gauge("portal_part_up", "1: this part answered at the scrape.", ("part",))
 VMS = Gauge("portal_vms", "VMs by tenant and state; deleted ones are left out.", ("tenant", "state"))
 POISONED_VMS = Gauge(
-    "portal_poisoned_vms", f"VMs that were looked at {POISONED} times or more in vain.", ("tenant",)
+    "portal_poisoned_vms", f"VMs that were looked at {claims.POISONED} times or more in vain.", ("tenant",)
 )
 POLL_AGE = Gauge(
     "portal_poll_age_seconds",
@@ -110,7 +108,7 @@ _FIGURES = (
         Vm.tenant_id,
         Vm.state,
         func.count().label("vms"),
-        func.sum(case((Vm.look_failures >= POISONED, 1), else_=0)).label("poisoned"),
+        func.sum(case((Vm.look_failures >= claims.POISONED, 1), else_=0)).label("poisoned"),
         func.min(func.coalesce(Vm.checked_at, Vm.state_since), type_=Vm.state_since.type).label("seen_at"),
         func.min(Vm.look_at).label("due_at"),
         quotas.COUNTS.label("holds"),

@@ -15,10 +15,9 @@ from portal.domain.store.db import db, now
 from portal.domain.store.pulse import Sign
 from portal.domain.tenants import circuits
 from portal.domain.tenants.models import Tenant
+from portal.domain.vms import claims
 from portal.domain.vms.models import Finding, State, Vm
 
-# So many looks in vain, one after the other, and a VM is shown.
-POISONED = 3
 MOST_TENANTS, MOST_VMS = 200, 50
 
 
@@ -65,7 +64,7 @@ def read(by: User) -> Overview:
         poisoned=list(
             db.session.scalars(
                 select(Vm)
-                .where(Vm.look_failures >= POISONED, Vm.state != State.DELETED)
+                .where(Vm.look_failures >= claims.POISONED, Vm.state != State.DELETED)
                 .order_by(Vm.look_failures.desc(), Vm.look_at)
                 .limit(MOST_VMS)
             )

@@ -69,8 +69,9 @@ def _compare(tenant_id: UUID, cloud: Cloud) -> None:
     for stack in live:
         if vm_id := ids.get(stack.id):
             vm = vms.get(vm_id)
-            kind = _kind(stack, vm if vm and vm.tenant_id == tenant_id else None)
-            if kind:
+            # A mark can be forged: another tenant's VM is as good as none.
+            vm = vm if vm and vm.tenant_id == tenant_id else None
+            if kind := _kind(stack, vm):
                 _found(kind, tenant_id, stack, vm, cloud, recorded=bool(vm and vm.stack_id in on_record))
     with transaction():
         findings.settle_gone(tenant_id, [stack.id for stack in live], ABOUT_STACKS)
