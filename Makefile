@@ -1,6 +1,6 @@
 # The one task runner. Bare `make` prints what there is; each target sets up by itself what it needs.
 .DEFAULT_GOAL := help
-.PHONY: help run test check fix lab lab-down contract test-lab browser bench migration shell
+.PHONY: help run test check fix lab lab-down contract test-lab browser bench chaos migration shell
 
 PORT ?= 8080
 CLOUD ?= sandbox
@@ -49,6 +49,9 @@ browser: .venv/.dev ## The browser tests alone
 
 bench: .venv/.dev lab ## Figures: launch overhead on the lab, page times, memory, start times
 	@$(PY) -m tests.bench $(ARGS)
+
+chaos: .venv/.dev ## Everything is killed at random under N launches; counts what is lost (N=500 SEED=1 SHARE=1)
+	@$(PY) -m tests.chaos $(or $(N),500) --seed $(or $(SEED),1) --share $(or $(SHARE),1)
 
 migration: .venv/.dev ## A migration from the models as they are now (M="Add notices")
 	@$(if $(M),,$(error Say what it does: make migration M="Add notices"))

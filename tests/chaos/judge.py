@@ -35,7 +35,7 @@ ROOM = 0.3  # of the launches, what a tenant's quota has room for: some are refu
 def begin(sandbox: str, number: int) -> None:
     """A tenant for each project, and somebody in it."""
     for email, project in PEOPLE.items():
-        limits = {"quota_vcpus": 10_000, "quota_ram_mib": 10**8, "quota_vms": max(4, round(number * ROOM))}
+        limits = {"quota_vcpus": 10_000, "quota_ram_mib": 10**8, "quota_vms": max(8, round(number * ROOM))}
         tenant = add_tenant(project, project, f"{sandbox}/identity/v3", **limits)
         add_person(email, Role.MEMBER, tenant)
 

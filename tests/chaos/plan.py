@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-EVERY = 0.7  # seconds between two blows, on average
+EVERY = 0.5  # seconds between two blows, on average
 
 # What is killed with -9, and how often compared with the others.
 KILLS = {"horse": 5, "worker": 3, "web": 2, "web-worker": 2, "clock": 2, "queue": 2, "database": 1}

@@ -13,7 +13,7 @@ from tests.support import running
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
 def test_a_storm_loses_and_doubles_nothing(seed: int) -> None:
-    command = [sys.executable, "-m", "tests.chaos", "12", "--seed", str(seed), "--share", "0.1"]
+    command = [sys.executable, "-m", "tests.chaos", "24", "--seed", str(seed), "--share", "0.1"]
     storm = subprocess.run(
         command, cwd=ROOT, env=running.environment(), capture_output=True, text=True, timeout=400, check=False
     )

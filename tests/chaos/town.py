@@ -1,4 +1,4 @@
-"""The town that the storm goes over: each part of the portal as a process that may be killed and comes back."""
+"""The town that the storm goes over: each part of the portal is a process that is killed and comes back."""
 
 import contextlib
 import os
