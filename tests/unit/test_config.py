@@ -28,6 +28,23 @@ def test_a_full_environment_loads() -> None:
     assert (settings.insecure_http, settings.log_level, settings.trusted_proxies) == (True, "DEBUG", 2)
 
 
+def test_what_is_given_stands_before_the_defaults(tmp_path: Path) -> None:
+    given = {
+        "HOT_TEMPLATES": str(tmp_path),
+        "OPENSTACK_CONNECT_TIMEOUT": " 1.5 ",
+        "OPENSTACK_READ_TIMEOUT": "600",
+        "CREATE_TIMEOUT_MINUTES": "5",
+        "METRICS_TOKEN": "m" * 16,
+    }
+    settings, plain = config.load(GOOD | given), config.load(GOOD)
+    assert (settings.hot_templates, plain.hot_templates) == (tmp_path, config.ROOT / "hot_templates")
+    assert (settings.openstack_connect_timeout, plain.openstack_connect_timeout) == (1.5, 3.05)
+    assert (settings.openstack_read_timeout, plain.openstack_read_timeout) == (600, 20)
+    assert (settings.create_timeout_minutes, plain.create_timeout_minutes) == (5, 30)
+    assert (settings.metrics_token, plain.metrics_token) == ("m" * 16, "")
+    assert not plain.insecure_http
+
+
 def test_everything_missing_is_told_at_once() -> None:
     told = problems()
     assert [line.split()[0] for line in told] == list(GOOD)
@@ -60,6 +77,8 @@ def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
         ("HOT_TEMPLATES", "/no/such/folder"),
         ("TRUSTED_PROXIES", "many"),
         ("OPENSTACK_READ_TIMEOUT", "0"),
+        ("OPENSTACK_READ_TIMEOUT", "601"),
+        ("METRICS_TOKEN", "short"),
     ],
 )
 def test_a_wrong_value_is_named(name: str, value: str) -> None:

@@ -44,3 +44,19 @@ def test_an_error_is_told_with_its_trace_and_without_its_secret() -> None:
     told = line("failed", exc_info=(caught.type, caught.value, caught.tb))
     assert "ValueError" in str(told["error"])
     assert "S3CRET" not in str(told["error"])
+
+
+def test_lines_go_to_standard_error_and_chatty_libraries_are_kept_quiet(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    root = logging.getLogger()
+    before = (root.level, root.handlers[:])
+    try:
+        log.setup("INFO")
+        logging.getLogger("portal.x").info("password=S3CRET")
+        logging.getLogger("keystoneauth.session").info("a token, perhaps")
+    finally:
+        root.setLevel(before[0])
+        root.handlers[:] = before[1]
+    [told] = capsys.readouterr().err.splitlines()
+    assert json.loads(told)["message"] == "password=***"
