@@ -78,7 +78,6 @@ def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
         ("TRUSTED_PROXIES", "many"),
         ("OPENSTACK_READ_TIMEOUT", "0"),
         ("OPENSTACK_READ_TIMEOUT", "601"),
-        ("METRICS_TOKEN", "short"),
     ],
 )
 def test_a_wrong_value_is_named(name: str, value: str) -> None:
