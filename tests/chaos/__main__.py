@@ -64,6 +64,7 @@ def storm(folder: Path, number: int, seed: int, share: float) -> dict[str, Any]:
             town.look_after()
         if crowd.exitcode:
             raise RuntimeError((folder / "log" / "people.log").read_text()[-3000:])
+        hits = sum(fault["hits"] for fault in town.cloud("faults", "GET")["faults"])
         town.cloud("faults", "DELETE")
         said = town.run("judge", python("tests.chaos.judge", "end", town.sandbox_url, str(told))).splitlines()
         print(*said[:-1], sep="\n", flush=True)
@@ -71,7 +72,13 @@ def storm(folder: Path, number: int, seed: int, share: float) -> dict[str, Any]:
         town.end()
     figures = json.loads(said[-1])
     figures["orphans_unflagged"] = figures.pop("orphans")
-    return {"seed": seed, "kills": town.kills, **figures, "seconds": round(time.monotonic() - began, 1)}
+    return {
+        "seed": seed,
+        "kills": town.kills,
+        "faults": hits,
+        **figures,
+        "seconds": round(time.monotonic() - began, 1),
+    }
 
 
 if __name__ == "__main__":

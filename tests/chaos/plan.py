@@ -30,7 +30,8 @@ FAULTS: tuple[dict[str, Any], ...] = (
     {"kind": "delay", "service": "orchestration", "seconds": 1.5, "times": 3},
     {"kind": "status", "method": "GET", "service": "orchestration", "status": 500, "times": 3},
     {"kind": "status", "method": "GET", "status": 503, "times": 4},
-    {"kind": "status", "service": "orchestration", "status": 401, "times": 1},
+    {"kind": "status", "service": "orchestration", "status": 401},
+    {"kind": "status", "method": "POST", "service": "orchestration", "path_regex": STACKS, "status": 403},
     {"kind": "drop_before", "service": "compute", "times": 2},
 )
 # Of the identity service: a credential that is deleted, and comes back.

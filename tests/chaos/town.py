@@ -135,11 +135,11 @@ class Town:
                 raise RuntimeError(f"it doesn't come up; its logs are in {self.folder}")
             self.look_after()
 
-    def cloud(self, command: str, method: str = "POST", **body: Any) -> None:
+    def cloud(self, command: str, method: str = "POST", **body: Any) -> Any:
         """Has the sandbox do something behind everybody's back."""
-        requests.request(
-            method, f"{self.sandbox_url}/_sandbox/{command}", json=body, timeout=10
-        ).raise_for_status()
+        answer = requests.request(method, f"{self.sandbox_url}/_sandbox/{command}", json=body, timeout=10)
+        answer.raise_for_status()
+        return answer.json()
 
     def strike(self, blow: Blow) -> None:
         """Lets a blow fall."""
