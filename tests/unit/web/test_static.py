@@ -32,7 +32,7 @@ def test_every_icon_that_is_named_is_in_the_sprite() -> None:
         name for text in TEMPLATES.values() for name in re.findall(r'(?:icon\(|picture=)"([\w-]+)"', text)
     }
     named |= {place.icon for place in NAVIGATION}
-    named |= {words.picture for words in [*KINDS.values(), *CURES.values()]}
+    named |= {kind.picture for kind in KINDS.values()} | {cure.picture for cure in CURES.values()}
     named |= {trouble.picture for trouble in [*TABLE.values(), *BY_STATUS.values(), UNEXPECTED]}
     shelf = tomllib.loads((ROOT / "hot_templates/catalog.toml").read_text(encoding="utf-8"))
     named |= {offering["icon"] for offering in shelf["templates"].values() if "icon" in offering}
