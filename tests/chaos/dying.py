@@ -60,6 +60,7 @@ class Mortal:
 
     app: Flask
     dies_at: Point | None = None
+    dies_in: int | None = None  # or at its how manieth point from now
     passed: list[Point] = field(default_factory=list)
     died: bool = False
     dead: bool = False
@@ -101,7 +102,10 @@ class Mortal:
         self._times[site] += 1
         point = Point(*site, self._times[site])
         self.passed.append(point)
-        if point == self.dies_at:
+        if self.dies_in is not None:
+            self.dies_in -= 1
+        if point == self.dies_at or self.dies_in == 0:
+            self.dies_in = None
             self.died = self.dead = True
             raise Killed
 

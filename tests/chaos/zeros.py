@@ -49,7 +49,7 @@ def count(
     zeros.doubled = list(_doubled(stacks))
     zeros.orphans = [said for said in _orphans(vms, stacks) if said.split()[0] not in set(flagged)]
     zeros.quota_drift = list(_drift(vms, stacks))
-    zeros.illegal_moves = [said for vm in vms for said in _illegal(vm)]
+    zeros.illegal_moves = [said for vm in vms for said in illegal(vm)]
     db.session.rollback()
     return zeros
 
@@ -114,7 +114,7 @@ def _drift(vms: Sequence[Vm], stacks: Sequence[Stack]) -> Iterable[str]:
             yield f"{tenant.name} is charged {used}, it holds {held}"
 
 
-def _illegal(vm: Vm) -> Iterable[str]:
+def illegal(vm: Vm) -> Iterable[str]:
     """The VM's recorded moves must follow one another and the table of moves."""
     moves = db.session.scalars(
         select(Transition).where(Transition.vm_id == vm.id).order_by(Transition.id)
