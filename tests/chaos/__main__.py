@@ -64,8 +64,8 @@ def storm(folder: Path, number: int, seed: int, share: float) -> dict[str, Any]:
             town.look_after()
         if crowd.exitcode:
             raise RuntimeError((folder / "log" / "people.log").read_text()[-3000:])
-        hits = sum(fault["hits"] for fault in town.cloud("faults", "GET")["faults"])
-        town.cloud("faults", "DELETE")
+        hits = sum(fault["hits"] for fault in town.cloud("GET", "faults")["faults"])
+        town.cloud("DELETE", "faults")
         said = town.run("judge", python("tests.chaos.judge", "end", town.sandbox_url, str(told))).splitlines()
         print(*said[:-1], sep="\n", flush=True)
     finally:

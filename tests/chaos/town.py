@@ -6,7 +6,7 @@ import random
 import signal
 import subprocess
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -68,7 +68,7 @@ class Town:
                 "ports": 9000,
                 "security_groups": 9000,
             }
-            self.cloud("quota", project=project, **wide)
+            self.cloud("POST", "quota", {"project": project, **wide})
         self.run("setup", python("tests.chaos.judge", "begin", self.sandbox_url, str(number)))
         share = str(self.share)
         for one in range(WORKERS):
@@ -135,7 +135,7 @@ class Town:
                 raise RuntimeError(f"it doesn't come up; its logs are in {self.folder}")
             self.look_after()
 
-    def cloud(self, command: str, method: str = "POST", **body: Any) -> Any:
+    def cloud(self, method: str, command: str, body: Mapping[str, Any] | None = None) -> Any:
         """Has the sandbox do something behind everybody's back."""
         answer = requests.request(method, f"{self.sandbox_url}/_sandbox/{command}", json=body, timeout=10)
         answer.raise_for_status()
@@ -144,9 +144,9 @@ class Town:
     def strike(self, blow: Blow) -> None:
         """Lets a blow fall."""
         if blow.kind == "fault":
-            self.cloud("faults", **blow.fault)
+            self.cloud("POST", "faults", blow.fault)
         elif blow.kind == "expire":
-            self.cloud("expire_tokens")
+            self.cloud("POST", "expire_tokens")
         elif pid := self.victim(blow.what):
             self.kills += 1
             with contextlib.suppress(ProcessLookupError):
