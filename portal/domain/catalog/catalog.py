@@ -93,11 +93,15 @@ def too_small(flavor: Flavor, offering: Offering, image: Image | None) -> str | 
     if flavor.vcpus < offering.min_vcpus:
         return f"It has {flavor.vcpus} vCPU; {offering.min_vcpus} are needed."
     if flavor.ram_mib < min_ram:
-        return f"It has {flavor.ram_mib} MiB of memory; {min_ram} are needed."
+        return f"It has {_gib(flavor.ram_mib)} of memory; {_gib(min_ram)} are needed."
     # A disk of 0 means that the flavor takes the image's own size.
     if flavor.disk_gib and flavor.disk_gib < min_disk:
         return f"It has {flavor.disk_gib} GiB of disk; {min_disk} are needed."
     return None
+
+
+def _gib(mib: int) -> str:
+    return f"{mib / 1024:g} GiB" if mib % 512 == 0 else f"{mib} MiB"
 
 
 def ask_refresh(tenant: Tenant, *, by: User) -> None:
