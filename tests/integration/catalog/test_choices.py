@@ -70,7 +70,7 @@ def test_an_offering_whose_system_nobody_has_takes_any(lab: Tenant, offering: Of
     [
         ({"gpu": True}, flavor(), "It has no GPU."),
         ({"min_vcpus": 2}, flavor(vcpus=1), "It has 1 vCPU; 2 are needed."),
-        ({"min_ram_mib": 2048}, flavor(ram=1024), "It has 1024 MiB of memory; 2048 are needed."),
+        ({"min_ram_mib": 2048}, flavor(ram=1024), "It has 1 GiB of memory; 2 GiB are needed."),
         ({"min_disk_gib": 20}, flavor(disk=10), "It has 10 GiB of disk; 20 are needed."),
         ({"gpu": True, "min_vcpus": 1}, flavor(gpus=1), None),
         ({"min_disk_gib": 20}, flavor(disk=0), None),
@@ -85,7 +85,7 @@ def test_a_size_is_too_small_for_an_offering(
 @pytest.mark.parametrize(
     ("picked", "words"),
     [
-        (image(ram=4096), "It has 1024 MiB of memory; 4096 are needed."),
+        (image(ram=4096), "It has 1 GiB of memory; 4 GiB are needed."),
         (image(disk=40), "It has 10 GiB of disk; 40 are needed."),
         (image(), None),
         (None, None),
