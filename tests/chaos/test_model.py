@@ -78,6 +78,7 @@ class Life(RuleBasedStateMachine):
     def begin(self) -> None:
         self.stage.begin()
         self.watching.enter_context(watched(self.stage.mortal))
+        self.launch(click_twice=False)
 
     @rule(click_twice=st.booleans())
     def launch(self, click_twice: bool) -> None:
@@ -114,6 +115,12 @@ class Life(RuleBasedStateMachine):
         self.stage.pass_time(seconds)
         self.stage.work_once()
 
+    @rule(rounds=st.integers(2, 8))
+    def work_on(self, rounds: int) -> None:
+        """Some seconds as they are when nobody holds anything up."""
+        for _ in range(rounds):
+            self.work(1.0)
+
     @rule(number=st.integers(1, 30))
     def crash(self, number: int) -> None:
         """Some process is killed at its how manieth deed from now."""
@@ -129,18 +136,15 @@ class Life(RuleBasedStateMachine):
         """Stacks that are made without room fail."""
         self.stage.control.set_quota(PROJECT, instances=50 if room else 0)
 
-    @rule()
-    def expire_tokens(self) -> None:
-        self.stage.control.expire_tokens()
-
-    @rule()
-    def lose_redis(self) -> None:
-        """It comes back empty."""
-        volatile.client().flushdb()
-
-    @rule()
-    def restart(self) -> None:
-        self.stage.restart()
+    @rule(mishap=st.sampled_from(["expire tokens", "lose Redis", "restart"]))
+    def mishap(self, mishap: str) -> None:
+        """What a portal must shrug off. Redis comes back empty."""
+        if mishap == "expire tokens":
+            self.stage.control.expire_tokens()
+        elif mishap == "lose Redis":
+            volatile.client().flushdb()
+        else:
+            self.stage.restart()
 
     @invariant()
     def holds(self) -> None:
@@ -220,7 +224,7 @@ def test_any_order_of_what_may_happen_keeps_the_promises(stage: Stage) -> None:
         Life,
         settings=settings(
             max_examples=int(os.environ.get("EXAMPLES", "25")),
-            stateful_step_count=25,
+            stateful_step_count=40,
             deadline=None,
             derandomize="CI" in os.environ,
             database=None,
