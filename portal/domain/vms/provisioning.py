@@ -103,13 +103,11 @@ def _send(vm: Vm, cloud: Cloud) -> None:
         logger.info("the stack is there already")
         claims.put_back([vm])
     except (BadRequest, NotAllowed, OverQuota, NotFound) as error:
+        refused = {"failure": explain.clean(error.message), "create_sent_at": None, "trouble": None}
         with transaction():
-            lifecycle.fire(
-                vm,
-                Event.FAILED,
-                cause="Heat refused to create the stack.",
-                changes={"failure": explain.clean(error.message), "create_sent_at": None, "trouble": None},
-            )
+            # A deletion that was asked for meanwhile goes on.
+            if vm.state is State.REQUESTED:
+                lifecycle.fire(vm, Event.FAILED, cause="Heat refused to create the stack.", changes=refused)
     except Unavailable as error:
         if not error.maybe_done:
             _forget_sent(vm)

@@ -41,24 +41,25 @@ def judge(vm: Vm, stack: Stack | None, servers: Mapping[str, Server | None], clo
         return _missing(vm, cloud)
     if stack.status != vm.stack_status or vm.state in lifecycle.WORKING:
         history.collect(vm, stack, cloud)
-    verdict = _verdict(vm, stack, cloud)
+    judged, verdict = vm.state, _verdict(vm, stack, cloud)
     if verdict.event or verdict.changes:
-        return _write(vm, verdict, stack_status=stack.status)
+        return _write(vm, judged, verdict, stack_status=stack.status)
     return _see(vm, stack, servers)
 
 
-def _write(vm: Vm, verdict: Verdict, **seen: Any) -> bool:
+def _write(vm: Vm, judged: State, verdict: Verdict, **seen: Any) -> bool:
+    """Only where the VM still is in the state that was judged: what a person asked meanwhile goes on."""
     columns = {"checked_at": now(), "trouble": None} | seen | dict(verdict.changes)
     with transaction():
         if verdict.event is None:
             db.session.execute(
                 update(Vm)
-                .where(Vm.id == vm.id, Vm.state == vm.state)
+                .where(Vm.id == vm.id, Vm.state == judged)
                 .values(**columns)
                 .execution_options(synchronize_session=False)
             )
             return True
-        fired = lifecycle.fire(vm, verdict.event, cause=verdict.cause, changes=columns)
+        fired = vm.state is judged and lifecycle.fire(vm, verdict.event, cause=verdict.cause, changes=columns)
         if fired and verdict.finding:
             kind, subject, proof = verdict.finding
             findings.note(kind, vm.tenant_id, subject, proof, vm_id=vm.id)
@@ -149,13 +150,14 @@ def _missing(vm: Vm, cloud: Cloud) -> bool:
         return False
     if stack:
         history.collect(vm, stack, cloud)
-    if vm.state is State.DELETING:
+    judged = vm.state
+    if judged is State.DELETING:
         provisioning.gone(vm, "Its stack is gone.")
         return True
     words = "The stack was deleted in OpenStack, outside the portal."
-    if vm.state is State.ACTIVE:
-        return _write(vm, _vanished(words, "stack", str(vm.stack_id)))
-    return _write(vm, Verdict(Event.FAILED, words, {"failure": words, "power": None}))
+    if judged is State.ACTIVE:
+        return _write(vm, judged, _vanished(words, "stack", str(vm.stack_id)))
+    return _write(vm, judged, Verdict(Event.FAILED, words, {"failure": words, "power": None}))
 
 
 def _see(vm: Vm, stack: Stack, servers: Mapping[str, Server | None]) -> bool:
@@ -165,7 +167,8 @@ def _see(vm: Vm, stack: Stack, servers: Mapping[str, Server | None]) -> bool:
         server = servers[vm.server_id]
         if server is None:
             words = "The server was deleted in OpenStack, outside the portal."
-            return _write(vm, _vanished(words, "server", vm.server_id), stack_status=stack.status)
+            vanished = _vanished(words, "server", vm.server_id)
+            return _write(vm, State.ACTIVE, vanished, stack_status=stack.status)
         if server.status != vm.power:
             seen["power"] = server.status
     if stack.status != vm.stack_status:
