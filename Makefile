@@ -1,6 +1,6 @@
 # The one task runner. Bare `make` prints what there is; each target sets up by itself what it needs.
 .DEFAULT_GOAL := help
-.PHONY: help run test check fix lab lab-down contract test-lab browser bench chaos migration shell
+.PHONY: help run test check fix lab lab-down contract test-lab browser bench chaos test-chaos migration shell
 
 PORT ?= 8080
 CLOUD ?= sandbox
@@ -17,7 +17,12 @@ run: .venv/.run $(if $(filter lab,$(CLOUD)),lab) ## The portal on the embedded d
 
 test: .venv/.dev ## Unit, integration and browser tests (ARGS="-k word" goes to pytest, here and below)
 	@.ci/setup browser
+ifeq ($(strip $(ARGS)),)
+	@$(PYTEST) tests/unit tests/integration --cov
+	@$(PYTEST) tests/browser
+else
 	@$(PYTEST) tests/unit tests/integration tests/browser $(ARGS)
+endif
 
 check: .venv/.dev ## What must hold before a commit: format, lint, types, import contracts, templates
 	@$(PY) -m ruff format --check .
@@ -52,6 +57,9 @@ bench: .venv/.dev lab ## Figures: launch overhead on the lab, page times, memory
 
 chaos: .venv/.dev ## Everything is killed at random under N launches; counts what is lost (N=500 SEED=1 SHARE=1)
 	@$(PY) -m tests.chaos $(or $(N),500) --seed $(or $(SEED),1) --share $(or $(SHARE),1)
+
+test-chaos: .venv/.dev ## The process killed at every step, any order against a model, three small storms
+	@$(PYTEST) tests/chaos $(ARGS)
 
 migration: .venv/.dev ## A migration from the models as they are now (M="Add notices")
 	@$(if $(M),,$(error Say what it does: make migration M="Add notices"))
