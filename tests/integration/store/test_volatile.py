@@ -1,5 +1,6 @@
 """Redis holds what may be lost: sealed, for a while; without it all goes on as if nothing were kept."""
 
+import contextlib
 import threading
 import time
 from collections.abc import Iterator
@@ -120,3 +121,50 @@ def test_what_goes_wrong_inside_a_lock_is_not_swallowed(app: Flask) -> None:
         raise KeyError
     with volatile.one_at_a_time("door", patience=0.05):
         pass
+
+
+def place(*, limit: int = 2, lease: float = 30) -> contextlib.AbstractContextManager[bool]:
+    return volatile.slot("cloud", limit=limit, lease=lease)
+
+
+def test_places_are_few_and_come_back(app: Flask) -> None:
+    with place() as first, place() as second, place() as third:
+        assert (first, second, third) == (True, True, False)
+    with place(limit=1) as again:
+        assert again
+
+
+def test_a_place_that_ended_is_not_taken_from_whoever_has_it_now(app: Flask) -> None:
+    with place(limit=1, lease=0.02):
+        time.sleep(0.04)  # Redis ends it by its own time
+        keeper = contextlib.ExitStack()
+        assert keeper.enter_context(place(limit=1))
+    with place(limit=1) as mine:
+        assert not mine
+    keeper.close()
+
+
+def test_the_places_of_the_dead_are_free_at_once_and_those_of_others_stay(app: Flask) -> None:
+    dead, alive = contextlib.ExitStack(), contextlib.ExitStack()
+    for name, holder in (("worker-1", dead), ("worker-10", alive)):
+        volatile.hold_as(name)
+        assert holder.enter_context(place())
+    volatile.vacate("worker-1")
+    with (
+        place() as free,
+        place() as third,
+    ):
+        assert (free, third) == (True, False)
+    alive.close()
+    dead.close()
+
+
+@pytest.mark.usefixtures("away")
+def test_without_redis_everybody_gets_a_place() -> None:
+    with (
+        place(limit=1) as first,
+        place(limit=1) as second,
+    ):
+        assert first
+        assert second
+    volatile.vacate("worker-1")
