@@ -74,9 +74,10 @@ class Life(RuleBasedStateMachine):
         self.models: dict[UUID, Model] = {}
         self.watching = ExitStack()
 
-    @initialize()
-    def begin(self) -> None:
+    @initialize(room=st.booleans())
+    def begin(self, room: bool) -> None:
         self.stage.begin()
+        self.room_in_the_cloud(room)
         self.watching.enter_context(watched(self.stage.mortal))
         self.launch(click_twice=False)
 
