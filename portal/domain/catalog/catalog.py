@@ -101,7 +101,7 @@ def too_small(flavor: Flavor, offering: Offering, image: Image | None) -> str | 
 
 
 def _gib(mib: int) -> str:
-    return f"{mib / 1024:g} GiB" if mib % 512 == 0 else f"{mib} MiB"
+    return f"{mib / 1024:g} GiB" if mib >= 1024 and mib % 512 == 0 else f"{mib} MiB"
 
 
 def ask_refresh(tenant: Tenant, *, by: User) -> None:
