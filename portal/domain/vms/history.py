@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 
 from portal.domain.catalog import hot, shelf
 from portal.domain.store.db import db, now, transaction
@@ -143,13 +143,6 @@ def elapsed(vm: Vm) -> float:
 def vm_stack_name(vm_id: UUID) -> str:
     """Heat reports the stack itself as a resource of this name."""
     return f"vm-{vm_id}"
-
-
-def newest(vm: Vm) -> int:
-    """A number that grows with each stored event or transition; for the panel's ETag."""
-    moves = db.session.scalar(select(func.max(Transition.id)).where(Transition.vm_id == vm.id))
-    events = db.session.scalar(select(func.count(HeatEvent.id)).where(HeatEvent.vm_id == vm.id))
-    return (moves or 0) * 1000 + (events or 0)
 
 
 def _events(vm: Vm) -> Sequence[HeatEvent]:
