@@ -93,9 +93,10 @@ class Mortal:
         self.perish()
         place = _place()
         self._pass(place, name, "before")
-        done = act()
-        self._pass(place, name, "after")
-        return done
+        try:
+            return act()
+        finally:
+            self._pass(place, name, "after")
 
     def _pass(self, place: str, name: str, when: str) -> None:
         site = (place, name, when)

@@ -2,7 +2,8 @@
 before and once after it; another goes on; nothing is lost, doubled, orphaned, miscounted or moved illegally.
 """
 
-from collections.abc import Callable
+import ast
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -11,14 +12,16 @@ from flask import Flask
 from sqlalchemy import select
 
 from portal import worker
+from portal.config import ROOT
 from portal.domain.people.models import User
 from portal.domain.store import wake
 from portal.domain.store.db import db, now
 from portal.domain.tenants.models import Tenant
-from portal.domain.vms import drafts, lifecycle, vms
+from portal.domain.vms import drafts, lifecycle, verdicts, vms
 from portal.domain.vms.lifecycle import Event, State
 from portal.domain.vms.models import Vm
 from portal.sandbox.control import Control
+from portal.sandbox.faults import Fault
 from tests.chaos import zeros
 from tests.chaos.dying import Point, watched
 from tests.chaos.stage import PROJECT, Kept, Stage
@@ -95,6 +98,7 @@ def world(
     app: Flask, cloud: Control, clock: Clock, ada: User, lab: Tenant, monkeypatch: pytest.MonkeyPatch
 ) -> World:
     monkeypatch.setattr(worker, "app", lambda: app)
+    monkeypatch.setattr(verdicts, "DELETE_PAUSES", verdicts.DELETE_PAUSES[:1])
     cloud.configure(stack_seconds=0.9)
     ada_id, made = ada.id, draft(ada, lab).id
     return World(Stage(app, cloud, clock, Kept.of(cloud)), ada_id, made)
@@ -134,6 +138,21 @@ def delete_on_the_way(world: World) -> None:
     world.work()
 
 
+def launch_with_a_lost_answer(world: World) -> None:
+    """Heat makes the stack, its answer never comes."""
+    world.stage.control.faults.add(Fault("drop_after", "POST", "orchestration", "/stacks$"))
+    world.launch()
+    world.work()
+
+
+def delete_fails(world: World) -> None:
+    """Heat can't delete it, nor when it is asked again: ERROR with what blocks it."""
+    [stack] = world.stage.control.stacks(PROJECT)
+    world.stage.control.spoil_delete(stack["name"], "Port is in use.", times=9)
+    world.delete()
+    world.work()
+
+
 @dataclass(frozen=True)
 class Scene:
     """A part of a VM's life, what happened before it, and how it ends."""
@@ -152,6 +171,8 @@ SCENES = (
     Scene(retry, launch_fails, State.ACTIVE),
     Scene(delete, launch, State.DELETED),
     Scene(delete_on_the_way, None, State.DELETED),
+    Scene(launch_with_a_lost_answer, None, State.ACTIVE),
+    Scene(delete_fails, launch, State.ERROR),
 )
 
 
@@ -178,3 +199,50 @@ def live(world: World, scene: Scene, dies_at: Point | None = None) -> list[Point
         scene.act(world)
     world.check(scene.ends)
     return world.stage.mortal.passed
+
+
+# Where a VM's launch, retry and delete are written.
+ROOMS = ("drafts", "vms", "provisioning", "polling", "verdicts", "claims")
+# What the scenes pass by, and why.
+NOT_VISITED = {
+    "drafts.start": "before a launch",
+    "drafts.discard": "instead of a launch",
+    "drafts._write": "before a launch",
+    "polling._servers": "reads the servers of VMs that rest",
+    "claims._hand_back": "another worker asks the cloud: nothing was done",
+    "claims._wait_for_cloud": "the circuit is open: nothing was done",
+    "claims.release": "after a crash; a crash in it leaves the lease as it was",
+    "provisioning.release": "the same",
+    "polling.release": "the same",
+    "verdicts._deletion": "asks Heat again for a deletion that was accepted and never began",
+}
+
+
+def test_every_place_that_acts_is_in_a_scene(world: World) -> None:
+    """A new function that commits, calls the cloud or enqueues joins a scene, or is named with its reason."""
+    visited = set()
+    for scene in SCENES:
+        set_out = world.stage.kept
+        if scene.after:
+            world.begin()
+            scene.after(world)
+            world.stage.kept = Kept.of(world.stage.control)
+        visited |= {point.place for point in live(world, scene)}
+        world.stage.kept = set_out
+    assert set(places()) - visited == set(NOT_VISITED)
+
+
+def places() -> Iterator[str]:
+    """The functions that commit, call the cloud or enqueue by themselves: file and name."""
+    for room in ROOMS:
+        tree = ast.parse((ROOT / f"portal/domain/vms/{room}.py").read_text())
+        for function in ast.walk(tree):
+            if isinstance(function, ast.FunctionDef) and any(map(acts, ast.walk(function))):
+                yield f"{room}.{function.name}"
+
+
+def acts(node: ast.AST) -> bool:
+    if not isinstance(node, ast.Call):
+        return False
+    called = ast.unparse(node.func)
+    return called == "transaction" or called.startswith(("cloud.", "wake."))
