@@ -10,7 +10,7 @@ PYTEST := $(PY) -m pytest
 export CLOUD
 
 help: ## This list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' Makefile
 
 run: .venv/.run $(if $(filter lab,$(CLOUD)),lab) ## The portal on the embedded defaults (PORT=8080, CLOUD=sandbox or lab); Ctrl-C stops it
 	@exec $(PY) -m portal.cli.run up --port $(PORT) --cloud $(CLOUD)
@@ -52,7 +52,7 @@ browser: .venv/.dev ## The browser tests alone
 	@.ci/setup browser
 	@$(PYTEST) tests/browser $(ARGS)
 
-bench: .venv/.dev lab ## Figures: launch overhead on the lab, page times, memory, start times
+bench: .venv/.dev lab ## Figures: start times, pages, scale (100,000 VMs), launch overhead on the lab
 	@$(PY) -m tests.bench $(ARGS)
 
 chaos: .venv/.dev ## Everything is killed at random under N launches; counts what is lost (N=500 SEED=1 SHARE=1)
