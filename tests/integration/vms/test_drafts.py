@@ -1,22 +1,26 @@
 """Drafts at their edges: names, templates that leave no choice or go away, and what stays when launched."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
+from uuid import UUID
 
 import pytest
-from sqlalchemy import select
+from flask import Flask
+from sqlalchemy import select, update
 
 from portal.config import ROOT
 from portal.domain.catalog import shelf
 from portal.domain.people.models import User
 from portal.domain.store.db import db
-from portal.domain.store.errors import Forbidden, NotFound
+from portal.domain.store.errors import Forbidden, NotFound, Refused
 from portal.domain.tenants.models import Tenant
-from portal.domain.vms import drafts, history, names, quotas
+from portal.domain.vms import drafts, history, launching, names, quotas
 from portal.domain.vms.lifecycle import State
-from portal.domain.vms.models import LaunchDraft
-from tests.support.world import Worker, draft, fresh, launch
+from portal.domain.vms.models import LaunchDraft, Vm
+from tests.support.world import BOTH, Worker, draft, fresh, launch, only
 
+DATABASES = BOTH
 CHOOSES_ALL = """\
 heat_template_version: 2018-08-31
 parameters:
@@ -91,6 +95,49 @@ def test_a_stranger_discards_nothing_and_support_launches_nothing(
     with pytest.raises(Forbidden):
         drafts.start("ubuntu-basic", by=sam, tenant=lab)
     assert drafts.open_of(ada) == [made]
+
+
+@pytest.fixture
+def before_it_counts(app: Flask, monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[], object]], None]:
+    """Has somebody else act after a launch was found good and before it takes its place."""
+    vm_of = launching.vm_of
+
+    def have(act: Callable[[], object]) -> None:
+        def interrupted(*args: Any) -> Vm:
+            monkeypatch.setattr(launching, "vm_of", vm_of)
+            with app.app_context():
+                act()
+            return vm_of(*args)
+
+        monkeypatch.setattr(launching, "vm_of", interrupted)
+
+    return have
+
+
+Interrupt = Callable[[Callable[[], object]], None]
+
+
+@pytest.mark.parametrize("places", [1, 5])
+def test_a_twin_of_a_click_that_is_quicker_is_the_answer(
+    places: int, ada: User, lab: Tenant, before_it_counts: Interrupt
+) -> None:
+    with db.engine.begin() as connection:
+        connection.execute(update(Tenant).values(quota_vms=places))
+    draft_id, ada_id = draft(ada, lab).id, ada.id
+    twins = list[UUID]()
+    before_it_counts(lambda: twins.append(drafts.submit(draft_id, by=db.session.get_one(User, ada_id)).id))
+    assert [drafts.submit(draft_id, by=ada).id] == twins == [only(Vm).id]
+
+
+def test_who_takes_the_last_place_first_has_it(ada: User, lab: Tenant, before_it_counts: Interrupt) -> None:
+    with db.engine.begin() as connection:
+        connection.execute(update(Tenant).values(quota_vms=1))
+    mine, other, ada_id = draft(ada, lab).id, draft(ada, lab).id, ada.id
+    before_it_counts(lambda: drafts.submit(other, by=db.session.get_one(User, ada_id)))
+    with pytest.raises(Refused, match="VMs: 1 wanted, 0 of 1 left") as refused:
+        drafts.submit(mine, by=ada)
+    assert refused.value.field == "quota"
+    assert only(Vm).client_request_id == other
 
 
 @pytest.mark.parametrize(
