@@ -138,8 +138,18 @@ def submit(draft_id: UUID, *, by: User) -> Vm:
     Raises NotFound, Incomplete (a message per field), Refused (quota), shelf.NoSuchTemplate.
     """
     draft = get(draft_id, for_=by)
-    if made := _made_from(draft):
-        return made
+    try:
+        return _made_from(draft) or _launch(draft, by)
+    except (Incomplete, IntegrityError, Refused):
+        # A twin of this click may have won: then its VM is the answer, also where it took the name or the
+        # last of the quota.
+        db.session.rollback()
+        if made := _made_from(draft):
+            return made
+        raise
+
+
+def _launch(draft: LaunchDraft, by: User) -> Vm:
     access.require(by, Permission.VM_LAUNCH, draft.tenant_id)
     review = check(draft)
     if set(review.problems) == {QUOTA}:
@@ -147,18 +157,10 @@ def submit(draft_id: UUID, *, by: User) -> Vm:
     if review.problems:
         raise Incomplete(review.problems)
     vm = launching.vm_of(draft, review, by)
-    try:
-        with transaction():
-            quotas.reserve(draft.tenant_id, review.cost)
-            lifecycle.born(vm, by=by)
-            db.session.execute(
-                update(LaunchDraft).where(LaunchDraft.id == draft.id).values(submitted_at=now())
-            )
-    except (IntegrityError, Refused):
-        # A twin of this click won: its VM is the answer, also where the twin took the last of the quota.
-        if made := _made_from(draft):
-            return made
-        raise
+    with transaction():
+        quotas.reserve(draft.tenant_id, review.cost)
+        lifecycle.born(vm, by=by)
+        db.session.execute(update(LaunchDraft).where(LaunchDraft.id == draft.id).values(submitted_at=now()))
     wake.vm(vm.id)
     return vm
 

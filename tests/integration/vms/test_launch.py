@@ -96,6 +96,25 @@ def test_the_same_draft_submitted_in_parallel_is_one_vm(
     assert len(cloud.stacks("tenant-a")) == 1
 
 
+def test_a_twin_that_wins_while_the_answers_are_checked_is_the_answer(
+    ada: User, lab: Tenant, app: Flask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    draft_id, ada_id, check = draft(ada, lab).id, ada.id, drafts.check
+    won = list[UUID]()
+
+    def twin() -> None:
+        with app.app_context():
+            won.append(drafts.submit(draft_id, by=db.session.get_one(User, ada_id)).id)
+
+    def late(slow: LaunchDraft) -> drafts.Review:
+        monkeypatch.setattr(drafts, "check", check)
+        in_parallel(twin, 1)
+        return check(slow)
+
+    monkeypatch.setattr(drafts, "check", late)
+    assert drafts.submit(draft_id, by=ada).id == won[0] == only(Vm).id
+
+
 def test_parallel_launches_never_exceed_the_quota(ada: User, lab: Tenant, app: Flask) -> None:
     with_quota(lab, quota_vms=3)
     made, outcomes, ada_id = [draft(ada, lab).id for _ in range(8)], list[str](), ada.id
