@@ -6,6 +6,7 @@ from math import ceil
 from uuid import UUID
 
 from sqlalchemy import func, or_, select
+from sqlalchemy.orm import defer, selectinload
 
 from portal.domain.people import access
 from portal.domain.people.access import Permission
@@ -64,6 +65,8 @@ def search(
     page = min(max(1, page), pages)
     items = db.session.scalars(
         select(Vm)
+        # What a list doesn't show stays away, and each owner and tenant is read once.
+        .options(defer(Vm.template), defer(Vm.sealed), selectinload(Vm.owner), selectinload(Vm.tenant))
         .where(*conditions)
         .order_by(Vm.requested_at.desc(), Vm.id)
         .limit(PER_PAGE)
