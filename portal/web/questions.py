@@ -2,13 +2,13 @@
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from werkzeug.datastructures import MultiDict
 
 from portal.domain.catalog.hot import Group, Parameter, Role, Template
-from portal.domain.vms import answers
+from portal.domain.vms import answers, drafts
 from portal.domain.vms.drafts import Review
 from portal.web import filters
 
@@ -72,6 +72,7 @@ _WIDGETS = {
     Role.IMAGE: "images",
     Role.FLAVOR: "sizes",
     Role.NETWORK: "networks",
+    Role.SUBNET: "select",
     Role.FLOATING_IP: "public",
     Role.SSH_KEYS: "keys",
     Role.USER_DATA: "user_data",
@@ -95,7 +96,7 @@ def of_step(step: str, review: Review, *, insist: bool = False) -> list[Section]
     access, others = _groups(review.offering.template)
     reach = [*(ask.parameter(each) for each in access), *ask.role(Role.FLOATING_IP)]
     sections = [
-        *(Section(one.label, [one]) for one in ask.role(Role.NETWORK)),
+        *(Section(one.label, [one]) for one in (*ask.role(Role.NETWORK), *ask.subnet())),
         *([Section("Access", reach)] if reach else []),
         *(Section(one.label, [one]) for one in ask.role(Role.SSH_KEYS)),
     ]
@@ -185,6 +186,13 @@ class _Asker:
                 attributes={"maxlength": 53, "required": "required"} if role is Role.NAME else {},
             )
         ]
+
+    def subnet(self) -> list[Question]:
+        """Which subnet, where the template has one and no network."""
+        if not answers.asks_subnet(self.review.offering):
+            return []
+        choices = [(one.id, f"{one.profile.name}: {one.cidr}") for one in drafts.subnets(self.review)]
+        return [replace(one, choices=choices) for one in self.role(Role.SUBNET)]
 
     def parameter(self, parameter: Parameter) -> Question:
         """The question for one parameter that a person answers."""

@@ -253,8 +253,8 @@ def _with_role(parameter: Parameter, taken: set[Role]) -> Parameter:
         role = ROLE_OF_CONSTRAINT.get(bears.detail, Role.ANSWER)
         role = Role.ANSWER if role in taken else role
         taken.add(role)
-    # The portal has no key pairs (they are the credential's user's), and picks networks, not subnets.
-    if role in (Role.KEYPAIR, Role.SUBNET) and not parameter.has_default:
+    # The portal has no key pairs: they are the credential's user's.
+    if role is Role.KEYPAIR and not parameter.has_default:
         role = Role.ANSWER
     return replace(parameter, role=role)
 

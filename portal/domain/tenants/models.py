@@ -5,7 +5,7 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import ForeignKey, Index, Text, UniqueConstraint, text
+from sqlalchemy import JSON, ForeignKey, Index, Text, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from portal.domain.store.db import Base, now, words
@@ -85,8 +85,13 @@ class NetworkProfile(Base):
     tenant_id: Mapped[UUID] = mapped_column(ForeignKey("tenants.id"), index=True)
     name: Mapped[str]
     network_id: Mapped[str]
-    cidrs: Mapped[list[str]] = mapped_column(default=list)
+    # Each with id, cidr and ip_version, IPv4 first.
+    subnets: Mapped[list[dict[str, Any]]] = mapped_column(JSON, default=list)
     shared: Mapped[bool] = mapped_column(default=False)
     external_network_id: Mapped[str | None]
     external_network_name: Mapped[str | None]
     gone: Mapped[bool] = mapped_column(default=False)
+
+    @property
+    def cidrs(self) -> list[str]:
+        return [subnet["cidr"] for subnet in self.subnets]

@@ -11,7 +11,7 @@ from portal.domain.catalog.hot import Role
 from portal.domain.catalog.shelf import Offering
 from portal.domain.people.models import User
 from portal.domain.store import vault
-from portal.domain.tenants import tenants
+from portal.domain.tenants import networks, tenants
 from portal.domain.vms import names
 from portal.domain.vms.models import LaunchDraft
 
@@ -42,12 +42,13 @@ def first(offering: Offering, tenant_id: UUID, by: User) -> dict[str, Any]:
         for flavor in catalog.flavors(tenant_id)
         if catalog.too_small(flavor, offering, image) is None and (offering.gpu or not flavor.gpus)
     ]
-    networks = tenants.networks(tenant_id)
+    profiles = tenants.networks(tenant_id)
     by_role: dict[Role, Any] = {
         Role.NAME: names.suggest(tenant_id),
         Role.IMAGE: image.os_id if image else "",
         Role.FLAVOR: fitting[0].os_id if fitting else "",
-        Role.NETWORK: networks[0].network_id if networks else "",
+        Role.NETWORK: profiles[0].network_id if profiles else "",
+        Role.SUBNET: next((subnet.id for subnet in networks.subnets(profiles)), ""),
         Role.SSH_KEYS: [str(key.id) for key in keys.of(by)],
     }
     found = {name: by_role[role] for role, name in names_by_role(offering).items() if role in by_role}
@@ -71,6 +72,12 @@ def names_by_role(offering: Offering) -> dict[Role, str]:
     }
     composed = {Role.SSH_KEYS: "ssh_keys"} if Role.USER_DATA in known else {}
     return {Role.NAME: "name"} | composed | known
+
+
+def asks_subnet(offering: Offering) -> bool:
+    """Whether a person picks a subnet: where no network says which, and no default does."""
+    one = offering.template.filled_by(Role.SUBNET)
+    return one is not None and not one.has_default and offering.template.filled_by(Role.NETWORK) is None
 
 
 def secret_names(offering: Offering) -> set[str]:

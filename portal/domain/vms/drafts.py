@@ -18,7 +18,7 @@ from portal.domain.store.errors import DomainError, NotFound, Refused
 from portal.domain.tenants.models import Tenant
 from portal.domain.vms import answers, launching, lifecycle, quotas
 from portal.domain.vms.models import LaunchDraft, Vm
-from portal.domain.vms.review import QUOTA, Review, Size, check, sizes
+from portal.domain.vms.review import QUOTA, Review, Size, check, sizes, subnets
 
 __all__ = [
     "Incomplete",
@@ -36,6 +36,7 @@ __all__ = [
     "sizes",
     "start",
     "submit",
+    "subnets",
     "values",
 ]
 

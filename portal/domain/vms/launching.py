@@ -60,6 +60,9 @@ def _parameters(vm_id: UUID, draft: LaunchDraft, review: Review, by: User) -> di
     if review.network:
         by_role[Role.NETWORK] = review.network.network_id
         by_role[Role.EXTERNAL_NETWORK] = review.network.external_network_id or ""
+    subnet = review.offering.template.filled_by(Role.SUBNET)
+    if subnet and review.subnet and not subnet.has_default:
+        by_role[Role.SUBNET] = review.subnet.id
     role = answers.names_by_role(review.offering)
     if Role.USER_DATA in role:
         own = str(review.typed.get(role[Role.USER_DATA]) or "")

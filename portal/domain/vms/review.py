@@ -9,7 +9,7 @@ from portal.domain.catalog.hot import Role
 from portal.domain.catalog.models import Flavor, Image, SshKey
 from portal.domain.catalog.shelf import Offering
 from portal.domain.store.db import db
-from portal.domain.tenants import tenants
+from portal.domain.tenants import networks, tenants
 from portal.domain.tenants.models import NetworkProfile, Tenant
 from portal.domain.vms import answers, names, quotas
 from portal.domain.vms.models import LaunchDraft
@@ -27,6 +27,7 @@ class Review:
     image: Image | None
     flavor: Flavor | None
     network: NetworkProfile | None
+    subnet: networks.Choice | None
     keys: Sequence[SshKey]
     floating_ip: bool
     cost: quotas.Amount
@@ -60,7 +61,12 @@ def check(draft: LaunchDraft) -> Review:
     picks = _Picks(typed, role)
     image = picks.one(Role.IMAGE, catalog.images_for(tenant.id, offering), "os_id", "image")
     flavor = picks.one(Role.FLAVOR, catalog.flavors(tenant.id), "os_id", "size")
-    network = picks.one(Role.NETWORK, tenants.networks(tenant.id), "network_id", "network")
+    profiles = tenants.networks(tenant.id)
+    network = picks.one(Role.NETWORK, profiles, "network_id", "network")
+    if answers.asks_subnet(offering):
+        subnet = picks.one(Role.SUBNET, networks.subnets(profiles), "id", "subnet")
+    else:
+        subnet = next(iter(networks.subnets([network] if network else [])), None)
     floating_ip = answers.is_yes(typed.get(role.get(Role.FLOATING_IP, ""), ""))
     chosen_keys = keys.chosen(draft.user_id, list(typed.get(role.get(Role.SSH_KEYS, ""), []) or []))
     checked = offering.template.validate(_asked(offering, typed))
@@ -72,7 +78,8 @@ def check(draft: LaunchDraft) -> Review:
         values=checked.values,
         image=image,
         flavor=flavor,
-        network=network,
+        network=network or (subnet.profile if subnet else None),
+        subnet=subnet,
         keys=chosen_keys,
         floating_ip=floating_ip,
         cost=cost,
@@ -80,7 +87,7 @@ def check(draft: LaunchDraft) -> Review:
         typed=typed,
         problems=picks.problems
         | _size_problem(role, flavor, offering, image)
-        | _address_problem(role, network, wanted=floating_ip)
+        | _address_problem(role, network or (subnet.profile if subnet else None), wanted=floating_ip)
         | _name_problem(draft, role, typed)
         | _user_data_problem(role, typed, chosen_keys)
         | _quota_problem(lines)
@@ -115,6 +122,11 @@ def _asked(offering: Offering, typed: Mapping[str, Any]) -> dict[str, str]:
         for parameter in offering.template.asked
         if typed.get(parameter.name) is not None
     }
+
+
+def subnets(review: Review) -> list[networks.Choice]:
+    """The subnets of the tenant's networks."""
+    return networks.subnets(tenants.networks(review.tenant.id))
 
 
 def sizes(review: Review) -> list[Size]:

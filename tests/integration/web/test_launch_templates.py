@@ -168,6 +168,68 @@ def test_a_file_dropped_in_gives_a_working_form(
     }
 
 
+BY_SUBNET = """
+heat_template_version: 2018-08-31
+description: Joins a subnet
+parameters:
+  name: {type: string}
+  image: {type: string, constraints: [{custom_constraint: glance.image}]}
+  flavor: {type: string, constraints: [{custom_constraint: nova.flavor}]}
+  subnet: {type: string, label: Subnet, constraints: [{custom_constraint: neutron.subnet}]}
+resources:
+  port:
+    type: OS::Neutron::Port
+    properties:
+      network: NETWORK
+      fixed_ips: [{subnet: {get_param: subnet}}]
+  server:
+    type: OS::Nova::Server
+    properties:
+      name: {get_param: name}
+      image: {get_param: image}
+      flavor: {get_param: flavor}
+      networks: [{port: {get_resource: port}}]
+outputs:
+  server_id: {value: {get_resource: server}}
+  private_ip: {value: {get_attr: [port, fixed_ips, 0, ip_address]}}
+  public_ip: {value: ""}
+"""
+NETWORK = "network: {type: string, constraints: [{custom_constraint: neutron.network}]}"
+
+
+def test_a_template_that_joins_a_subnet_asks_which(
+    browser: Page, templates: Path, cloud: Control, work: Worker
+) -> None:
+    (templates / "by-subnet.yaml").write_text(BY_SUBNET.replace("NETWORK", "net-a"))
+    access = wizard(begin(browser, "By subnet")).submit("Next")
+    choices = wizard(access).options("subnet")
+    assert "net-a: 10.10.0.0/16" in choices.values()
+    refused = wizard(access).submit("Next", subnet="of-another-cloud")
+    assert "no longer offered" in refused.errors["subnet"]
+    mine = next(value for value, words in choices.items() if words.startswith("net-a"))
+    review = wizard(refused).submit("Next", subnet=mine)
+    assert "net-a: 10.10.0.0/16" in review.text
+    review.form("/submit").submit("Launch")
+    work()
+    assert fresh(only(Vm)).state is State.ACTIVE
+    assert (fresh(only(Vm)).private_ip or "").startswith("10.10.")
+
+
+def test_the_subnet_follows_from_the_network_where_that_is_asked(
+    browser: Page, templates: Path, work: Worker
+) -> None:
+    asks_both = BY_SUBNET.replace("NETWORK", "{get_param: network}").replace(
+        "  subnet:", f"  {NETWORK}\n  subnet:"
+    )
+    (templates / "by-subnet.yaml").write_text(asks_both)
+    access = wizard(begin(browser, "By subnet")).submit("Next")
+    assert access.all("//*[@name='network']")
+    assert not access.all("//*[@name='subnet']")
+    wizard(access).submit("Next").form("/submit").submit("Launch")
+    work()
+    assert fresh(only(Vm)).state is State.ACTIVE
+
+
 def test_a_secret_answer_is_kept_and_never_shown(browser: Page, templates: Path) -> None:
     (templates / "everything.yaml").write_text(EVERYTHING)
     access = wizard(begin(browser, "Everything")).submit("Next")

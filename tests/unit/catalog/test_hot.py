@@ -110,7 +110,7 @@ def test_roles_come_from_names_first_and_then_from_constraints() -> None:
         ("a", "{type: string, default: x, constraints: [{custom_constraint: neutron.subnet}]}", Role.SUBNET),
         # What the portal can't fill in is asked.
         ("a", "{type: string, constraints: [{custom_constraint: nova.keypair}]}", Role.ANSWER),
-        ("a", "{type: string, constraints: [{custom_constraint: neutron.subnet}]}", Role.ANSWER),
+        ("a", "{type: string, constraints: [{custom_constraint: neutron.subnet}]}", Role.SUBNET),
         ("key_name", "{type: string}", Role.ANSWER),
     ],
 )
