@@ -6,7 +6,7 @@ from math import ceil
 from uuid import UUID
 
 from sqlalchemy import func, or_, select
-from sqlalchemy.orm import defer, selectinload
+from sqlalchemy.orm import load_only, selectinload
 
 from portal.domain.people import access
 from portal.domain.people.access import Permission
@@ -14,6 +14,7 @@ from portal.domain.people.models import User
 from portal.domain.store import wake
 from portal.domain.store.db import db, now, transaction
 from portal.domain.store.errors import NotFound, Refused
+from portal.domain.tenants.models import Tenant
 from portal.domain.vms import lifecycle, power, quotas
 from portal.domain.vms.lifecycle import Event
 from portal.domain.vms.models import State, Vm
@@ -21,6 +22,11 @@ from portal.domain.vms.models import State, Vm
 __all__ = ["Event", "Page", "State", "Vm", "actions", "ask", "counts", "get", "search", "wait"]
 
 PER_PAGE = 50
+# What a list shows of a VM.
+_LISTED = (
+    *(Vm.name, Vm.state, Vm.state_since, Vm.power, Vm.power_asked, Vm.trouble, Vm.private_ip, Vm.public_ip),
+    *(Vm.spec, Vm.requested_at, Vm.owner_id, Vm.tenant_id),
+)
 _NEEDS = {Event.DELETE: Permission.VM_DELETE, Event.RETRY: Permission.VM_LAUNCH}
 
 
@@ -66,7 +72,11 @@ def search(
     items = db.session.scalars(
         select(Vm)
         # What a list doesn't show stays away, and each owner and tenant is read once.
-        .options(defer(Vm.template), defer(Vm.sealed), selectinload(Vm.owner), selectinload(Vm.tenant))
+        .options(
+            load_only(*_LISTED, raiseload=True),
+            selectinload(Vm.owner).load_only(User.name).raiseload(User.memberships),
+            selectinload(Vm.tenant).load_only(Tenant.name),
+        )
         .where(*conditions)
         .order_by(Vm.requested_at.desc(), Vm.id)
         .limit(PER_PAGE)
