@@ -25,6 +25,9 @@ class Permission(StrEnum):
     SYSTEM_VIEW = "system.view"
     FINDING_VIEW = "finding.view"
     FINDING_SETTLE = "finding.settle"
+    CREDENTIAL_VIEW = "credential.view"
+    CREDENTIAL_EXAMINE = "credential.examine"
+    CREDENTIAL_ROTATE = "credential.rotate"
 
 
 P = Permission
@@ -41,11 +44,12 @@ IN_OWN_TENANTS: dict[Role, frozenset[Permission]] = {
 # What a role may do in every tenant, also where the person doesn't belong.
 EVERYWHERE: dict[Role, frozenset[Permission]] = {
     Role.MEMBER: frozenset(),
-    Role.SUPPORT: frozenset({P.VM_VIEW, P.CATALOG_VIEW, P.SYSTEM_VIEW, P.FINDING_VIEW}),
+    Role.SUPPORT: frozenset({P.VM_VIEW, P.CATALOG_VIEW, P.SYSTEM_VIEW, P.FINDING_VIEW, P.CREDENTIAL_VIEW}),
     Role.ADMIN: frozenset(
         {
             *(P.VM_VIEW, P.VM_DELETE, P.CATALOG_VIEW, P.CATALOG_REFRESH),
             *(P.SYSTEM_VIEW, P.FINDING_VIEW, P.FINDING_SETTLE),
+            *(P.CREDENTIAL_VIEW, P.CREDENTIAL_EXAMINE, P.CREDENTIAL_ROTATE),
         }
     ),
 }

@@ -1,4 +1,4 @@
-"""The table of the audit: who did what, when, from where."""
+"""The tables below all others: the audit (who did what, when, from where), and the master keys in use."""
 
 from datetime import datetime
 from typing import Any
@@ -26,3 +26,13 @@ class AuditEntry(Base):
     address: Mapped[str | None]
     request_id: Mapped[str | None]
     detail: Mapped[dict[str, Any]] = mapped_column(default=dict)
+
+
+class MasterKey(Base):
+    """A master key that sealed rows may need: its version, and a word sealed with it that proves it is the same."""
+
+    __tablename__ = "master_keys"
+
+    version: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    proof: Mapped[bytes]
+    seen_at: Mapped[datetime] = mapped_column(default=now)

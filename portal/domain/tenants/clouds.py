@@ -9,10 +9,11 @@ from portal import log
 from portal.domain.store import volatile
 from portal.domain.store.db import db
 from portal.domain.store.errors import DomainError, NotFound
-from portal.domain.tenants import circuits, counts, credentials
+from portal.domain.tenants import circuits, counts, credentials, refusals
 from portal.domain.tenants.credentials import Secret
 from portal.domain.tenants.models import Tenant
 from portal.openstack.cloud import Access, Call, Cloud, MemoryTokens, TokenStore
+from portal.openstack.errors import BadCredential
 
 logger = logging.getLogger("portal.openstack")
 
@@ -36,6 +37,26 @@ class SealedTokens:
 
     def refreshing(self, key: str) -> contextlib.AbstractContextManager[None]:
         return volatile.one_at_a_time(f"token:{key}")
+
+
+class WatchedTokens(SealedTokens):
+    """Those of a tenant's credential in use: whether Keystone takes or refuses it is written down."""
+
+    def __init__(self, tenant_id: UUID, credential_id: UUID) -> None:
+        self._whose = tenant_id, credential_id
+
+    def save(self, key: str, state: str, ttl: float) -> None:
+        super().save(key, state, ttl)
+        refusals.accepted(*self._whose)
+
+    @contextlib.contextmanager
+    def refreshing(self, key: str) -> Iterator[None]:
+        try:
+            with super().refreshing(key):
+                yield
+        except BadCredential:
+            refusals.refused(*self._whose)
+            raise
 
 
 # So many workers at most ask one cloud at a time: it can do little at once, and others need workers too.
@@ -80,7 +101,8 @@ def of(tenant_id: UUID) -> Cloud:
     known = _clouds.get(tenant_id)
     if known and known[0] == version:
         return known[1]
-    cloud = try_out(tenant, credentials.reveal(credential), tokens=SealedTokens())
+    tokens = WatchedTokens(tenant_id, credential.id)
+    cloud = try_out(tenant, credentials.reveal(credential), tokens=tokens)
     _clouds[tenant_id] = (version, cloud)
     return cloud
 

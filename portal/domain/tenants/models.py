@@ -6,7 +6,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from sqlalchemy import JSON, ForeignKey, Index, Text, UniqueConstraint, text
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from portal.domain.store.db import Base, now, words
 
@@ -16,6 +16,23 @@ class CredentialKind(StrEnum):
 
     APPLICATION_CREDENTIAL = "application_credential"
     PASSWORD = "password"  # noqa: S105 - the kind's name
+
+
+class Standing(StrEnum):
+    """Where a credential is in its life; a tenant has at most one in each but the last."""
+
+    STAGED = "staged"
+    CURRENT = "current"
+    DRAINING = "draining"
+    REVOKED = "revoked"
+
+
+class Cause(StrEnum):
+    """Why the doctor looks at a credential."""
+
+    ADDED = "added"
+    ASKED = "asked"
+    DAILY = "daily"
 
 
 class Tenant(Base):
@@ -48,31 +65,79 @@ class Tenant(Base):
     silent_since: Mapped[datetime | None]
     silent_tries: Mapped[int] = mapped_column(default=0)
     ask_again_at: Mapped[datetime | None]
+    # Since when Keystone refuses the credential in use.
+    refused_since: Mapped[datetime | None]
 
 
 class Credential(Base):
-    """What opens a tenant's project; the secret part is sealed, and only the current one is used."""
+    """What opens a tenant's project; the secret part is sealed, and only the current one is used.
+
+    `public` may be shown, `facts` is what its token said last. `made`: the portal had Keystone make it.
+    A revoked one holds no secret any more, and `note` says what became of it in Keystone.
+    """
 
     __tablename__ = "credentials"
     __table_args__ = (
         Index(
-            "uq_credentials_current",
+            "uq_credentials_standing",
             "tenant_id",
+            "standing",
             unique=True,
-            sqlite_where=text("retired_at IS NULL"),
-            postgresql_where=text("retired_at IS NULL"),
+            sqlite_where=text("standing <> 'revoked'"),
+            postgresql_where=text("standing <> 'revoked'"),
         ),
     )
 
     id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4)
     tenant_id: Mapped[UUID] = mapped_column(ForeignKey("tenants.id"), index=True)
     kind: Mapped[CredentialKind] = mapped_column(words(CredentialKind))
+    standing: Mapped[Standing] = mapped_column(words(Standing), default=Standing.CURRENT)
     label: Mapped[str]
     public: Mapped[dict[str, Any]]
     sealed: Mapped[bytes]
+    facts: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    made: Mapped[bool] = mapped_column(default=False)
     expires_at: Mapped[datetime | None]
     created_at: Mapped[datetime] = mapped_column(default=now)
+    current_since: Mapped[datetime | None]
+    # When it was taken out of use, from when on it may be revoked, and when Keystone was asked to.
     retired_at: Mapped[datetime | None]
+    revoke_at: Mapped[datetime | None]
+    revoke_sent_at: Mapped[datetime | None]
+    note: Mapped[str | None] = mapped_column(Text)
+    doctor_due_at: Mapped[datetime | None] = mapped_column(index=True)
+    handover_due_at: Mapped[datetime | None] = mapped_column(index=True)
+    tenant: Mapped[Tenant] = relationship()
+
+
+class Checkup(Base):
+    """One examination of a credential by the doctor: its checks as they come, and the probe's stack.
+
+    Each check holds name, tone, asked, answered, request_id and ways (out). `tone` is the worst of them, known
+    before the probe's stack is gone, which ends the checkup.
+    """
+
+    __tablename__ = "checkups"
+    __table_args__ = (
+        Index(
+            "uq_checkups_open",
+            "credential_id",
+            unique=True,
+            sqlite_where=text("finished_at IS NULL"),
+            postgresql_where=text("finished_at IS NULL"),
+        ),
+        Index(None, "credential_id", "started_at"),
+    )
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4)
+    credential_id: Mapped[UUID] = mapped_column(ForeignKey("credentials.id"))
+    cause: Mapped[Cause] = mapped_column(words(Cause))
+    started_at: Mapped[datetime] = mapped_column(default=now)
+    finished_at: Mapped[datetime | None]
+    tone: Mapped[str | None]
+    checks: Mapped[list[dict[str, Any]]] = mapped_column(JSON, default=list)
+    probe_sent_at: Mapped[datetime | None]
+    probe_stack_id: Mapped[str | None]
 
 
 class NetworkProfile(Base):

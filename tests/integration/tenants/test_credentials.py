@@ -35,7 +35,7 @@ def test_a_secret_is_sealed_at_rest_and_opens_for_the_client(
     secret: credentials.Secret, lab: Tenant, root: User
 ) -> None:
     kept = credentials.register(lab.id, secret, label="new", by=root)
-    raw = db.session.execute(text("SELECT sealed FROM credentials WHERE retired_at IS NULL")).scalar_one()
+    raw = db.session.execute(text("SELECT sealed FROM credentials WHERE standing = 'current'")).scalar_one()
     assert SECRET.encode() not in bytes(raw)
     assert vault.Vault.version(bytes(raw)) == 1
     assert credentials.reveal(fresh(kept)) == secret

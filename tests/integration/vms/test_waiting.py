@@ -5,7 +5,7 @@ from sqlalchemy import update
 
 from portal.domain.people.models import User
 from portal.domain.store.db import db, transaction
-from portal.domain.tenants.models import Credential, Tenant
+from portal.domain.tenants.models import Credential, Standing, Tenant
 from portal.domain.vms import findings, lifecycle, polling, power, provisioning, vms
 from portal.domain.vms.lifecycle import Event, State
 from portal.domain.vms.models import FindingKind, Vm
@@ -45,12 +45,12 @@ def test_what_holds_a_launch_up_is_said_in_plain_words(
 
 def test_a_launch_waits_for_a_credential(ada: User, lab: Tenant, work: Worker) -> None:
     with transaction():
-        db.session.execute(update(Credential).values(retired_at=Credential.created_at))
+        db.session.execute(update(Credential).values(standing=Standing.STAGED))
     made = launch(ada, lab)
     provisioning.step(made.id)
     assert "an administrator has to add one" in (fresh(made).trouble or "")
     with transaction():
-        db.session.execute(update(Credential).values(retired_at=None))
+        db.session.execute(update(Credential).values(standing=Standing.CURRENT))
     work()
     assert fresh(made).state is State.ACTIVE
 
