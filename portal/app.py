@@ -36,7 +36,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     )
     db.init_app(app)
     with app.app_context():
-        tune(db.engine)
+        tune(db.engine, follow_clock=settings.database_clock)
     web.hang_up(app)
     cli.hang_up(app)
     return app
@@ -45,4 +45,5 @@ def create_app(settings: Settings | None = None) -> Flask:
 def _engine_options(database_url: str) -> dict[str, object]:
     if database_url.startswith("sqlite"):
         return {}
-    return {"pool_pre_ping": True, "pool_size": 5, "max_overflow": 10}
+    # A connection lasts five minutes, as the database's clock is read with each new one.
+    return {"pool_pre_ping": True, "pool_size": 5, "max_overflow": 10, "pool_recycle": 300}

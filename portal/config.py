@@ -38,6 +38,7 @@ class Settings:
     create_timeout_minutes: int = 30
     metrics_token: str = field(default="", repr=False)
     rate_limits: bool = True
+    database_clock: bool = True
 
 
 @dataclass(frozen=True)

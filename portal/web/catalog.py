@@ -11,6 +11,7 @@ from htmx_flask import request
 from portal.domain.catalog import catalog
 from portal.domain.people import access
 from portal.domain.people.access import Permission
+from portal.domain.store.db import now
 from portal.domain.tenants import tenants
 from portal.domain.tenants.tenants import Tenant
 from portal.web import limits, paths
@@ -70,7 +71,7 @@ def refresh() -> ResponseReturnValue:
     kind = request.form.get("kind", "")
     page = kind if kind in ("images", "sizes", "networks") else "templates"
     filters = {name: request.form.get(name) or None for name in ("q", "distro", "gpus")}
-    return redirect(url_for(f".{page}", asked=int(datetime.now(UTC).timestamp()), **filters))
+    return redirect(url_for(f".{page}", asked=int(now().timestamp()), **filters))
 
 
 def _show(template: str, **facts: Any) -> ResponseReturnValue:
@@ -95,4 +96,4 @@ def _is_awaited(tenant: Tenant, asked: int | None) -> bool:
     if tenant.catalog_checked_at is None:
         return tenant.catalog_trouble is None
     since = datetime.fromtimestamp(asked or 0, UTC)
-    return tenant.catalog_checked_at < since and datetime.now(UTC) < since + PATIENCE
+    return tenant.catalog_checked_at < since and now() < since + PATIENCE

@@ -7,6 +7,8 @@ from typing import Any
 from flask import Flask
 from markupsafe import Markup
 
+from portal.domain.store.db import now
+
 _GIVEN = ("vcpus", "ram_mib", "disk_gib", "gpus")
 STEPS = ((60, 1, "s"), (3600, 60, "min"), (172800, 3600, "h"))
 
@@ -24,7 +26,7 @@ def ago(when: datetime | None, never: str = "never") -> str | Markup:
     """A <time> that says “6 s ago”; the page's script keeps it true."""
     if when is None:
         return never
-    return _time(when, ago_words((datetime.now(UTC) - when).total_seconds()), "ago")
+    return _time(when, ago_words((now() - when).total_seconds()), "ago")
 
 
 def ago_words(seconds: float) -> str:
@@ -46,7 +48,7 @@ def moment(when: datetime | None, never: str = "never") -> str | Markup:
 
 def oclock(when: datetime) -> Markup | str:
     """A <time> that says “14:02”; the whole moment where that was not within the last hours."""
-    if datetime.now(UTC) - when > timedelta(hours=20):
+    if now() - when > timedelta(hours=20):
         return moment(when)
     return _time(when, f"{when.astimezone(UTC):%H:%M} UTC", "clock")
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import cached_property
 from typing import Any
 from uuid import UUID
@@ -12,6 +12,7 @@ from flask_login import current_user
 
 from portal.domain.people import access
 from portal.domain.people.access import Permission
+from portal.domain.store import db
 from portal.domain.tenants import circuits, tenants
 from portal.domain.tenants.tenants import Tenant
 from portal.domain.vms import findings
@@ -81,7 +82,7 @@ class Frame:
 
     @property
     def now(self) -> datetime:
-        return datetime.now(UTC)
+        return db.now()
 
     @property
     def nav(self) -> list[Place]:

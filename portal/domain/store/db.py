@@ -2,7 +2,7 @@
 
 import contextlib
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any
 from uuid import UUID
@@ -65,9 +65,13 @@ class Base(DeclarativeBase):
 db = SQLAlchemy(metadata=Base.metadata, session_options={"expire_on_commit": False})
 
 
+# How far this host's clock is behind the database's.
+_behind = {"by": timedelta(0)}
+
+
 def now() -> datetime:
-    """The present moment in UTC."""
-    return datetime.now(UTC)
+    """The present moment in UTC, by the database's clock where `tune` was told to follow it."""
+    return datetime.now(UTC) + _behind["by"]
 
 
 @contextlib.contextmanager
@@ -111,11 +115,28 @@ def only_writable() -> None:
         raise RuntimeError("this writes: open a transaction first")
 
 
-def tune(engine: Engine) -> None:
-    """SQLite made safe for several processes: WAL, a patient lock, BEGIN IMMEDIATE for writers."""
-    if engine.dialect.name != "sqlite":
-        return
+def tune(engine: Engine, *, follow_clock: bool) -> None:
+    """SQLite made safe for several processes: WAL, a patient lock, BEGIN IMMEDIATE for writers.
 
+    `follow_clock`: a database on another host is the clock of all hosts, read anew with each connection.
+    """
+    _behind["by"] = timedelta(0)
+    if engine.dialect.name == "sqlite":
+        _make_safe(engine)
+    elif follow_clock:
+        event.listen(engine, "connect", _read_clock)
+
+
+def _read_clock(connection: Any, _record: Any) -> None:
+    before = datetime.now(UTC)
+    with connection.cursor() as cursor:
+        told = cursor.execute("SELECT clock_timestamp()").fetchone()[0]
+    connection.rollback()
+    # The answer was true halfway between asking and hearing it.
+    _behind["by"] = told - before - (datetime.now(UTC) - before) / 2
+
+
+def _make_safe(engine: Engine) -> None:
     @event.listens_for(engine, "connect")
     def _on_connect(connection: Any, _record: Any) -> None:
         connection.isolation_level = None

@@ -6,13 +6,13 @@ Every function answers as if nothing were kept when Redis is away: the portal ge
 import contextlib
 import logging
 import secrets
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import redis
 
 from portal.domain.store import vault
+from portal.domain.store.db import now
 
 logger = logging.getLogger(__name__)
 _PREFIX = "portal:"
@@ -128,7 +128,7 @@ def lead(key: str, *, who: str, lease: float) -> bool:
 def beat(who: str, *, ttl: float = 30) -> None:
     """Notes that this worker or clock is alive."""
     with _forgiving():
-        client().set(f"{_PREFIX}beat:{who}", str(time.time()), px=int(ttl * 1000))
+        client().set(f"{_PREFIX}beat:{who}", str(now().timestamp()), px=int(ttl * 1000))
 
 
 def beats(prefix: str) -> dict[str, float]:
@@ -140,8 +140,9 @@ def beats(prefix: str) -> dict[str, float]:
     except redis.exceptions.RedisError as error:
         raise ConnectionError("Redis does not answer.") from error
     seen = {key.decode().removeprefix(start): value for key, value in zip(keys, values, strict=True)}
+    moment = now().timestamp()
     # A beat may have ended since its name was read.
-    return {who: max(0.0, time.time() - float(value)) for who, value in seen.items() if value is not None}
+    return {who: max(0.0, moment - float(value)) for who, value in seen.items() if value is not None}
 
 
 def add_up(amounts: Mapping[tuple[str, str], float]) -> None:
