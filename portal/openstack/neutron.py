@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 
-from portal.openstack.line import Api, Json, Line, part
+from portal.openstack.line import Api, Json, Line, moment, part
 from portal.openstack.quota import Quota
 
 
@@ -50,8 +51,38 @@ class Subnet:
 
 
 @dataclass(frozen=True)
+class Port:
+    """A place on a network. `device_id` is what holds it, such as a server, "" while nothing does."""
+
+    id: str
+    addresses: tuple[str, ...]
+    network_id: str
+    device_id: str
+    device_owner: str
+    tags: tuple[str, ...]
+    project_id: str
+    created_at: datetime | None
+
+    @classmethod
+    def from_api(cls, body: Json) -> Port:
+        return cls(
+            id=body["id"],
+            addresses=tuple(ip["ip_address"] for ip in body.get("fixed_ips") or ()),
+            network_id=body["network_id"],
+            device_id=body.get("device_id") or "",
+            device_owner=body.get("device_owner") or "",
+            tags=tuple(body.get("tags") or ()),
+            project_id=body.get("project_id") or body.get("tenant_id") or "",
+            created_at=moment(body.get("created_at")),
+        )
+
+
+@dataclass(frozen=True)
 class FloatingIp:
-    """A public address. `fixed_ip` and `port_id` are "" while nothing has it."""
+    """A public address. `fixed_ip` and `port_id` are "" while nothing has it.
+
+    `device_id` is what holds its port, such as a server; "" also where a cloud doesn't tell.
+    """
 
     id: str
     address: str
@@ -59,6 +90,10 @@ class FloatingIp:
     port_id: str
     network_id: str
     status: str
+    description: str = ""
+    device_id: str = ""
+    project_id: str = ""
+    created_at: datetime | None = None
 
     @classmethod
     def from_api(cls, body: Json) -> FloatingIp:
@@ -69,6 +104,10 @@ class FloatingIp:
             port_id=body.get("port_id") or "",
             network_id=body["floating_network_id"],
             status=body.get("status") or "",
+            description=body.get("description") or "",
+            device_id=(body.get("port_details") or {}).get("device_id") or "",
+            project_id=body.get("project_id") or body.get("tenant_id") or "",
+            created_at=moment(body.get("created_at")),
         )
 
 
@@ -88,6 +127,28 @@ class Neutron:
     def floating_ips(self) -> list[FloatingIp]:
         """The project's own."""
         return [FloatingIp.from_api(row) for row in self._api.pages("/floatingips", "floatingips")]
+
+    def floating_ip(self, floating_ip_id: str) -> FloatingIp:
+        """Raises NotFound."""
+        return FloatingIp.from_api(self._api.get(f"/floatingips/{part(floating_ip_id)}", "floatingip"))
+
+    def ports(self, tag: str) -> list[Port]:
+        """The ports that bear the tag: the project's own, and those of others on its networks."""
+        rows = self._api.pages("/ports", "ports", {"tags": tag})
+        # A cloud without tags leaves the filter out.
+        return [port for port in map(Port.from_api, rows) if tag in port.tags]
+
+    def port(self, port_id: str) -> Port:
+        """Raises NotFound."""
+        return Port.from_api(self._api.get(f"/ports/{part(port_id)}", "port"))
+
+    def delete_port(self, port_id: str) -> None:
+        """Raises NotFound, Conflict."""
+        self._api.delete(f"/ports/{part(port_id)}")
+
+    def delete_floating_ip(self, floating_ip_id: str) -> None:
+        """Raises NotFound."""
+        self._api.delete(f"/floatingips/{part(floating_ip_id)}")
 
     def quotas(self) -> Mapping[str, Quota]:
         """By resource: "floatingip", "port", "network", "security_group", ..."""

@@ -135,6 +135,10 @@ class Nova:
         """Raises Conflict unless it is running."""
         self._act(server_id, {"os-stop": None})
 
+    def delete(self, server_id: str) -> None:
+        """Ask for its end; it is gone when `server` raises NotFound. Raises NotFound, Conflict."""
+        self._api.delete(f"/servers/{part(server_id)}")
+
     def reboot(self, server_id: str, *, hard: bool = False) -> None:
         """Raises Conflict in a state without reboot; hard pulls the plug."""
         self._act(server_id, {"reboot": {"type": "HARD" if hard else "SOFT"}})

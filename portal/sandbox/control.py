@@ -92,6 +92,18 @@ class Control:
             stacks.spoil(self._world, name, reason, times)
             self._world.save()
 
+    def block_delete(self, name: str, resource: str, reason: str) -> None:
+        """Let one resource of a stack stand in the way of its deletion until it is gone. Raises KeyError."""
+        with self._world.lock:
+            stacks.block(self._world, name, resource, reason)
+            self._world.save()
+
+    def abandon(self, name: str) -> None:
+        """Let Heat forget a stack whose parts stay. Raises KeyError for an unknown name."""
+        with self._world.lock:
+            stacks.abandon(self._world, name)
+            self._world.save()
+
     def delete_credential(self, name: str) -> None:
         """Take all application credentials of that name away."""
         with self._world.lock:
@@ -179,6 +191,8 @@ _COMMANDS: dict[tuple[str, str], _Command] = {
     ("POST", "expire_tokens"): lambda control, _body, _query: control.expire_tokens(),
     ("POST", "stick"): lambda control, body, _query: control.stick(body["name"]),
     ("POST", "spoil_delete"): lambda control, body, _query: control.spoil_delete(**body),
+    ("POST", "block_delete"): lambda control, body, _query: control.block_delete(**body),
+    ("POST", "abandon"): lambda control, body, _query: control.abandon(body["name"]),
     ("GET", "stacks"): lambda control, _body, query: {
         "stacks": control.stacks(query["project"], deleted="deleted" in query)
     },

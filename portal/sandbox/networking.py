@@ -153,7 +153,7 @@ def make_port(world: World, project: str, network: Row, wanted: Row) -> Row:
         "binding:vnic_type": "normal",
         "port_security_enabled": True,
     }
-    return world.put("port", dated(port, world.now(), 1))
+    return world.put("port", dated(port, world.now(), 1) | {"tags": sorted(wanted.get("tags") or [])})
 
 
 def _fixed(world: World, network: Row, wanted: Row) -> Row:
@@ -196,7 +196,9 @@ def _free(world: World, network: str, subnet: Row) -> str:
             return address
 
 
-def make_floating_ip(world: World, project: str, network: Row, port: Row | None) -> Row:
+def make_floating_ip(
+    world: World, project: str, network: Row, port: Row | None, description: str = ""
+) -> Row:
     """A floating IP from an external network, at a port or at none. Raises Failure."""
     if not network.get("router:external"):
         message = f"Bad floatingip request: Network {network['id']} is not a valid external network."
@@ -212,7 +214,7 @@ def make_floating_ip(world: World, project: str, network: Row, port: Row | None)
         "port_id": None,
         "fixed_ip_address": None,
         "status": "DOWN",
-        "description": "",
+        "description": description,
         "port_details": None,
     }
     row = dated(row, world.now())

@@ -1,6 +1,6 @@
 """Neutron over HTTP: lists with filters and pages, details, floating IPs, quotas."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 from urllib.parse import urlencode
 
@@ -77,7 +77,8 @@ def _judge_query(asked: Asked, noun: str) -> None:
     """Neutron, unlike the others, minds a filter or a sort key it doesn't know."""
     rows = asked.world.rows(NOUNS[noun][0])
     known = set(rows[0]) if rows else None
-    filters = [key for key in asked.request.args if key not in _STEERING and known and key not in known]
+    steering = _STEERING | set(_TAGS)
+    filters = [key for key in asked.request.args if key not in steering and known and key not in known]
     if filters:
         raise Refused(refusal(400, "HTTPBadRequest", f"{filters} is invalid attribute for filtering"))
     keys = [key for key in asked.queries("sort_key") if known and key not in known]
@@ -94,9 +95,19 @@ def _seen(asked: Asked, noun: str) -> Iterable[Row]:
             yield floating_view(world, row) if noun == "floatingips" else row
 
 
+_TAGS: dict[str, Callable[[set[str], set[str]], bool]] = {
+    "tags": lambda wanted, has: wanted <= has,
+    "tags-any": lambda wanted, has: bool(wanted & has),
+    "not-tags": lambda wanted, has: not wanted <= has,
+    "not-tags-any": lambda wanted, has: not wanted & has,
+}
+
+
 def _matches(row: Row, asked: Asked) -> bool:
     for key in asked.request.args:
-        if key in _STEERING or key not in row:
+        if key in _TAGS and not _TAGS[key](set(asked.query[key].split(",")), set(row.get("tags", ()))):
+            return False
+        if key in _STEERING or key in _TAGS or key not in row:
             continue
         if not any(_same(row[key], wanted) for wanted in asked.queries(key)):
             return False
@@ -149,7 +160,8 @@ def create_floating_ip(asked: Asked) -> Response:
     network = _find(asked, "networks", wanted.get("floating_network_id", ""))
     port = _find(asked, "ports", wanted["port_id"]) if wanted.get("port_id") else None
     try:
-        row = networking.make_floating_ip(asked.world, asked.project, network, port)
+        words = wanted.get("description") or ""
+        row = networking.make_floating_ip(asked.world, asked.project, network, port, words)
     except Failure as failure:
         raise Refused(refusal(failure.status, failure.kind, failure.message)) from failure
     return answer(201, {"floatingip": floating_view(asked.world, row)})

@@ -122,9 +122,10 @@ def _removed(world: World, stack: Row, task: Row) -> None:
     resource = stack["resources"][task["name"]]
     try:
         if resource["physical"]:
+            _blocked(world, stack, task["name"])
             KINDS[resource["type"]].delete(world, resource["physical"])
     except Failure as failure:
-        reason = f"Conflict: resources.{task['name']}: {failure.message}"
+        reason = _told(failure, resource["type"], task["name"])
         mark(world, stack, task["name"], "DELETE_FAILED", reason)
         turn(world, stack, "DELETE", "FAILED", f"Resource DELETE failed: {reason}")
         stack["tasks"] = []
@@ -133,9 +134,16 @@ def _removed(world: World, stack: Row, task: Row) -> None:
     del stack["resources"][task["name"]]
 
 
+def _blocked(world: World, stack: Row, name: str) -> None:
+    """Raises Failure while what a test has put in the way is there."""
+    resource, reason = stack["resources"][name], stack.get("blocked", {}).get(name)
+    if reason and KINDS[resource["type"]].show(world, resource["physical"]):
+        raise Failure(409, "Conflict", reason)
+
+
 def _check(world: World, stack: Row, _task: Row) -> None:
-    trouble = []
-    for name, resource in stack["resources"].items():
+    trouble, checked = [], {} if stack.get("emptied") else stack["resources"]
+    for name, resource in checked.items():
         server = resource["type"] == "OS::Nova::Server"
         if server and not world.get("server", resource["physical"] or ""):
             reason = f"NotFound: resources.{name}: {_missing(resource['physical'])}"
@@ -144,11 +152,11 @@ def _check(world: World, stack: Row, _task: Row) -> None:
         else:
             reason = "state changed" if server else "CHECK not supported for " + resource["type"]
             mark(world, stack, name, "CHECK_COMPLETE", reason)
-    note = "'CHECK' not fully supported (see resources)"
+    note = ". 'CHECK' not fully supported (see resources)" if checked else ""
     if trouble:
-        turn(world, stack, "CHECK", "FAILED", f"{'. '.join(trouble)}. {note}")
+        turn(world, stack, "CHECK", "FAILED", f"{'. '.join(trouble)}{note}")
     else:
-        turn(world, stack, "CHECK", "COMPLETE", f"Stack CHECK completed successfully. {note}")
+        turn(world, stack, "CHECK", "COMPLETE", f"Stack CHECK completed successfully{note}")
 
 
 def _power(world: World, stack: Row, task: Row) -> None:

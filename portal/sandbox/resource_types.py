@@ -95,7 +95,12 @@ def _make_port(making: Making) -> str:
         making.world,
         making.project,
         network,
-        {"name": wanted.get("name") or making.name, "fixed_ips": fixed, "security_groups": keys},
+        {
+            "name": wanted.get("name") or making.name,
+            "fixed_ips": fixed,
+            "security_groups": keys,
+            "tags": wanted.get("tags"),
+        },
     )
     return str(port["id"])
 
@@ -117,7 +122,8 @@ def _make_floating_ip(making: Making) -> str:
     wanted = making.properties
     network = making.find("network", wanted.get("floating_network") or wanted["floating_network_id"])
     port = making.find("port", wanted["port_id"]) if wanted.get("port_id") else None
-    row = networking.make_floating_ip(making.world, making.project, network, port)
+    words = (wanted.get("value_specs") or {}).get("description", "")
+    row = networking.make_floating_ip(making.world, making.project, network, port, words)
     return str(row["id"])
 
 

@@ -37,6 +37,7 @@ def delete(world: World, stack: Row) -> None:
     if stack["phase"] == "IN_PROGRESS":
         turn(world, stack, stack["action"], "FAILED", f"Stack {stack['action']} cancelled")
     stack["updated"] = world.now()
+    stack["emptied"] = True  # Heat swaps its template for an empty one: from now on a check checks nothing
     turn(world, stack, "DELETE", "IN_PROGRESS", "Stack DELETE started")
     plan_removal(world, stack)
     _schedule(world, stack)
@@ -70,6 +71,18 @@ def spoil(world: World, name: str, reason: str, times: int) -> None:
     stack = _living(world, name)
     stack["spoiled"] = [reason] * times
     world.put("stack", stack)
+
+
+def block(world: World, name: str, resource: str, reason: str) -> None:
+    """Let the deletion of one resource fail until somebody else deletes the thing. Raises KeyError."""
+    stack = _living(world, name)
+    stack.setdefault("blocked", {})[resource] = reason
+    world.put("stack", stack)
+
+
+def abandon(world: World, name: str) -> None:
+    """Forget a stack and leave what it made. Raises KeyError for an unknown name."""
+    world.drop("stack", _living(world, name)["id"])
 
 
 def _living(world: World, name: str) -> Row:

@@ -116,6 +116,12 @@ def test_power_is_asked_as_actions(fake: FakeCloud, cloud: Cloud) -> None:
     ]
 
 
+def test_a_server_is_deleted_by_its_id(fake: FakeCloud, cloud: Cloud) -> None:
+    fake.answers("DELETE", f"{NOVA}/servers/i-1", Reply("", 204))
+    cloud.nova.delete("i-1")
+    assert [asked.method for asked in fake.requests("/servers/i-1")] == ["DELETE"]
+
+
 def test_power_in_the_wrong_state_is_a_conflict(fake: FakeCloud, cloud: Cloud) -> None:
     words = "Cannot 'start' instance i-1 while it is in vm_state active"
     fake.answers("POST", f"{NOVA}/servers/i-1/action", Reply({"conflictingRequest": {"message": words}}, 409))

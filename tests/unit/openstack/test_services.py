@@ -11,7 +11,7 @@ from portal.openstack.cloud import ApplicationCredential, Cloud
 from portal.openstack.errors import BadCredential, NotFound
 from portal.openstack.glance import Image
 from portal.openstack.keystone import CredentialFacts
-from portal.openstack.neutron import FloatingIp, Network, Subnet
+from portal.openstack.neutron import FloatingIp, Network, Port, Subnet
 from portal.openstack.quota import Quota
 from tests.unit.openstack.conftest import Connect
 from tests.unit.openstack.wire import PROJECT, USER, FakeCloud, Reply
@@ -44,6 +44,54 @@ def test_subnets_and_floating_ips(fake: FakeCloud, cloud: Cloud) -> None:
     fake.answers("GET", "/network/v2.0/floatingips", Reply({"floatingips": [{**floating, "port_id": None}]}))
     assert cloud.neutron.subnets() == [Subnet("s-1", "subnet-a", "n-2", "10.10.0.0/16", 4)]
     assert cloud.neutron.floating_ips() == [FloatingIp("a-1", "203.0.114.1", "", "", "n-1", "DOWN")]
+
+
+PORT = {
+    "id": "p-1",
+    "network_id": "n-2",
+    "fixed_ips": [{"ip_address": "10.10.0.5"}],
+    "device_id": "i-1",
+    "device_owner": "compute:nova",
+    "tags": ["portal", "vm-1"],
+    "project_id": "p",
+    "created_at": "2026-11-23T19:14:30Z",
+}
+
+
+def test_ports_by_tag_and_alone(fake: FakeCloud, cloud: Cloud) -> None:
+    other = {"id": "p-2", "network_id": "n-2", "tenant_id": "q"}
+    fake.answers("GET", "/network/v2.0/ports", Reply({"ports": [PORT, other]}))
+    fake.answers("GET", "/network/v2.0/ports/p-2", Reply({"port": other}))
+    made = datetime(2026, 11, 23, 19, 14, 30, tzinfo=UTC)
+    own = Port("p-1", ("10.10.0.5",), "n-2", "i-1", "compute:nova", ("portal", "vm-1"), "p", made)
+    # A cloud that doesn't know tags answers with all ports.
+    assert cloud.neutron.ports("portal") == [own]
+    assert cloud.neutron.port("p-2") == Port("p-2", (), "n-2", "", "", (), "q", None)
+
+
+def test_a_floating_ip_tells_its_mark_and_who_holds_its_port(fake: FakeCloud, cloud: Cloud) -> None:
+    floating = {
+        "id": "a-1",
+        "floating_ip_address": "203.0.114.1",
+        "fixed_ip_address": "10.10.0.5",
+        "floating_network_id": "n-1",
+        "port_id": "p-1",
+        "port_details": {"device_id": "i-1"},
+        "description": "portal vm-1",
+        "project_id": "p",
+    }
+    fake.answers("GET", "/network/v2.0/floatingips/a-1", Reply({"floatingip": floating}))
+    assert cloud.neutron.floating_ip("a-1") == FloatingIp(
+        "a-1", "203.0.114.1", "10.10.0.5", "p-1", "n-1", "", "portal vm-1", "i-1", "p"
+    )
+
+
+def test_ports_and_floating_ips_are_deleted_by_their_ids(fake: FakeCloud, cloud: Cloud) -> None:
+    fake.answers("DELETE", "/network/v2.0/ports/p-1", Reply("", 204))
+    fake.answers("DELETE", "/network/v2.0/floatingips/a-1", Reply("", 204))
+    cloud.neutron.delete_port("p-1")
+    cloud.neutron.delete_floating_ip("a-1")
+    assert [asked.method for asked in fake.requests("/network")] == ["DELETE", "DELETE"]
 
 
 def test_network_quotas_are_read_by_resource(fake: FakeCloud, cloud: Cloud) -> None:

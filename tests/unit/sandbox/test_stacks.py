@@ -104,6 +104,32 @@ def test_a_spoiled_delete_fails_once(ada: Ada, control: Control) -> None:
     assert ada.status() == "DELETE_COMPLETE"
 
 
+def test_a_blocked_delete_fails_until_what_blocks_it_is_gone(ada: Ada, control: Control) -> None:
+    ada.launch()
+    control.advance(10)
+    control.block_delete("vm", "port", "Port is in use")
+    for _ in range(2):
+        ada.delete()
+        control.advance(10)
+        assert ada.status() == "DELETE_FAILED"
+    listed = ada.ask("GET", "/network/v2.0/ports").json
+    assert listed
+    [port] = [one for one in listed["ports"] if one["name"].startswith("vm-port")]
+    assert ada.ask("DELETE", f"/network/v2.0/ports/{port['id']}").status_code == 204
+    ada.delete()
+    control.advance(10)
+    assert ada.status() == "DELETE_COMPLETE"
+
+
+def test_an_abandoned_stack_leaves_what_it_made(ada: Ada, control: Control) -> None:
+    ada.launch()
+    control.advance(10)
+    control.abandon("vm")
+    assert control.stack_names("tenant-a") == []
+    assert len(control.servers("tenant-a")) == 1
+    control.advance(10)
+
+
 def test_a_stuck_stack_stays_in_progress_until_deleted(ada: Ada, control: Control) -> None:
     ada.launch()
     control.advance(3)
