@@ -49,6 +49,10 @@ class Glance:
     def __init__(self, line: Line) -> None:
         self._api = Api(line, "image")
 
+    def ask_little(self) -> None:
+        """The smallest question of Glance's own: whether it answers this credential."""
+        self._api.get("/images", "images", {"limit": 1})
+
     def images(self) -> list[Image]:
         """Every image the project may see: public, its own, and those shared with it."""
         return [Image.from_api(row) for row in self._api.pages("/images", "images", {"limit": PAGE})]

@@ -189,6 +189,10 @@ class Heat:
             if tag in stack.tags:  # Heat leaves out a filter it does not know
                 yield stack
 
+    def ask_little(self) -> None:
+        """The smallest question of Heat's own: whether it answers this credential."""
+        self._api.get("/stacks", "stacks", {"limit": 1})
+
     def by_tag(self, tag: str) -> list[Stack]:
         """All stacks that bear the tag, newest first."""
         return list(self.tagged(tag))

@@ -25,9 +25,11 @@ class Identity:
     project_name: str
     roles: tuple[str, ...]
     expires_at: datetime
+    issued_at: datetime
     application_credential_id: str | None = None
     application_credential_name: str | None = None
     restricted: bool | None = None
+    regions: tuple[str, ...] = ()
 
     @classmethod
     def from_token(cls, token: ksa_access.AccessInfo) -> Identity:
@@ -40,15 +42,26 @@ class Identity:
             project_name=body["project"]["name"],
             roles=tuple(role["name"] for role in body.get("roles") or ()),
             expires_at=instant(body["expires_at"]),
+            issued_at=instant(body["issued_at"]),
             application_credential_id=credential.get("id"),
             application_credential_name=credential.get("name"),
             restricted=credential.get("restricted"),
+            regions=tuple(sorted(_regions(body))),
         )
 
 
 @dataclass(frozen=True)
+class AccessRule:
+    """One kind of call that an application credential may make. `service` is a type, such as "compute"."""
+
+    service: str
+    method: str
+    path: str
+
+
+@dataclass(frozen=True)
 class CredentialFacts:
-    """An application credential as a list shows it: without its secret."""
+    """An application credential without its secret. Without access rules it may make every call."""
 
     id: str
     name: str
@@ -56,6 +69,7 @@ class CredentialFacts:
     unrestricted: bool
     expires_at: datetime | None
     roles: tuple[str, ...]
+    access_rules: tuple[AccessRule, ...] = ()
 
     @classmethod
     def from_api(cls, body: Json) -> CredentialFacts:
@@ -66,6 +80,10 @@ class CredentialFacts:
             unrestricted=bool(body.get("unrestricted")),
             expires_at=moment(body.get("expires_at")),
             roles=tuple(role["name"] for role in body.get("roles") or ()),
+            access_rules=tuple(
+                AccessRule(rule["service"], rule["method"], rule["path"])
+                for rule in body.get("access_rules") or ()
+            ),
         )
 
 
@@ -77,17 +95,30 @@ class Keystone:
         self._api = Api(line, "identity")
 
     def create_application_credential(
-        self, name: str, *, unrestricted: bool = False, expires_at: datetime | None = None
+        self,
+        name: str,
+        *,
+        unrestricted: bool = False,
+        expires_at: datetime | None = None,
+        secret: str | None = None,
     ) -> ApplicationCredential:
         """A new one for the same project with the same roles. A restricted credential may not: NotAllowed.
 
-        Raises Conflict for a name that is taken. `expires_at` carries its time zone.
+        Raises Conflict for a name that is taken. `expires_at` carries its time zone. Who chooses the `secret`
+        can still use a credential whose answer was lost: it is found by its name.
         """
         wanted: dict[str, Any] = {"name": name, "unrestricted": unrestricted}
+        if secret is not None:
+            wanted["secret"] = secret
         if expires_at is not None:
             wanted["expires_at"] = expires_at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
         with self._mine() as path:
-            body = self._api.post(path, {"application_credential": wanted}, key="application_credential")
+            body = self._api.post(
+                path,
+                {"application_credential": wanted},
+                key="application_credential",
+                hide=(secret,) if secret else (),
+            )
         return ApplicationCredential(body["id"], body["secret"])
 
     def delete_application_credential(self, credential_id: str) -> None:
@@ -95,10 +126,18 @@ class Keystone:
         with self._mine() as path:
             self._api.delete(f"{path}/{part(credential_id)}")
 
-    def application_credentials(self) -> list[CredentialFacts]:
-        """Those of the user, in all projects."""
+    def application_credential(self, credential_id: str) -> CredentialFacts:
+        """One of the user's own, also where the credential in use is restricted. Raises NotFound."""
         with self._mine() as path:
-            return [CredentialFacts.from_api(row) for row in self._api.pages(path, "application_credentials")]
+            body = self._api.get(f"{path}/{part(credential_id)}", "application_credential")
+        return CredentialFacts.from_api(body)
+
+    def application_credentials(self, *, name: str | None = None) -> list[CredentialFacts]:
+        """Those of the user, in all projects; names are unique."""
+        params = {"name": name} if name else None
+        with self._mine() as path:
+            rows = self._api.pages(path, "application_credentials", params)
+            return [CredentialFacts.from_api(row) for row in rows if name in (None, row["name"])]
 
     @contextmanager
     def _mine(self) -> Iterator[str]:
@@ -111,3 +150,9 @@ class Keystone:
             if identity.application_credential_id and identity.application_credential_id in error.message:
                 raise error.turned_into(BadCredential) from None
             raise
+
+
+def _regions(token: Json) -> set[str]:
+    """The regions that the token's catalogue names."""
+    endpoints = [endpoint for entry in token.get("catalog") or () for endpoint in entry["endpoints"]]
+    return {region for each in endpoints if (region := each.get("region_id") or each.get("region"))}

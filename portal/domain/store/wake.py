@@ -48,12 +48,35 @@ def reconcile(tenant_id: UUID) -> None:
     _put(CHORES, "reconcile", tenant_id)
 
 
+def doctor(credential_id: UUID) -> None:
+    """Somebody should examine this credential, or go on with it."""
+    _put(CHORES, "doctor", credential_id)
+
+
+def handover(credential_id: UUID) -> None:
+    """Somebody should see whether this credential's last work has ended."""
+    _put(CHORES, "handover", credential_id)
+
+
+def resume(tenant_id: UUID) -> None:
+    """Somebody should make due what waited for a credential of this tenant."""
+    _put(VMS, "resume", tenant_id)
+
+
 def waiting() -> dict[str, int]:
     """How many jobs wait, by queue. Raises ConnectionError."""
     try:
         return {name: Queue(name, connection=volatile.client()).count for name in (VMS, CHORES)}
     except redis.exceptions.RedisError as error:
         raise ConnectionError("Redis does not answer.") from error
+
+
+def backlog() -> int:
+    """How many jobs about VMs wait; 0 while Redis is away."""
+    try:
+        return waiting()[VMS]
+    except ConnectionError:
+        return 0
 
 
 def failed() -> dict[str, int]:

@@ -107,8 +107,16 @@ def of(tenant_id: UUID) -> Cloud:
     return cloud
 
 
-def try_out(tenant: Tenant, secret: Secret, *, tokens: TokenStore | None = None) -> Cloud:
-    """The tenant's cloud under this credential, which need not be kept; its token isn't either."""
+def try_out(
+    tenant: Tenant, secret: Secret, *, tokens: TokenStore | None = None, read_timeout: float | None = None
+) -> Cloud:
+    """The tenant's cloud under this credential, which need not be kept; its token isn't either.
+
+    `read_timeout`, in seconds, where it shall be shorter than usual.
+    """
+    timeouts = dict(_timeouts)
+    if read_timeout is not None:
+        timeouts["read_timeout"] = min(read_timeout, timeouts["read_timeout"])
     access = Access(
         auth_url=tenant.auth_url,
         secret=secret,
@@ -116,7 +124,7 @@ def try_out(tenant: Tenant, secret: Secret, *, tokens: TokenStore | None = None)
         interface=tenant.interface,
         ca_bundle=tenant.ca_bundle,
         overrides=tenant.endpoint_overrides or {},
-        **_timeouts,
+        **timeouts,
     )
     return Cloud(access, tokens=tokens or MemoryTokens(), observe=_observe, request_id=_request_id)
 

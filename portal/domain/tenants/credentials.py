@@ -130,7 +130,7 @@ def get(credential_id: UUID, *, for_: User) -> Credential:
 
 
 def of_tenant(tenant_id: UUID, *, for_: User) -> list[Credential]:
-    """All that the tenant has and had, newest first; the oldest revoked ones are left out. Raises Forbidden."""
+    """What the tenant has and had, newest first; not the oldest revoked ones. Raises Forbidden."""
     access.require(for_, Permission.CREDENTIAL_VIEW)
     rows = select(Credential).where(Credential.tenant_id == tenant_id).order_by(Credential.created_at.desc())
     return list(db.session.scalars(rows.limit(50)))
@@ -164,7 +164,7 @@ def in_use(*, for_: User, limit: int) -> list[tuple[Tenant, Credential | None, C
 
 
 def how_many_bad() -> int:
-    """How many tenants an admin has to look after: refused, none in use, found unfit, or ending within a week."""
+    """How many tenants need an admin: refused, none in use, found unfit, or ending within a week."""
     newest = _newest_checkups()
     return (
         db.session.scalar(

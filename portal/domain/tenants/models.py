@@ -113,8 +113,8 @@ class Credential(Base):
 class Checkup(Base):
     """One examination of a credential by the doctor: its checks as they come, and the probe's stack.
 
-    Each check holds name, tone, asked, answered, request_id and ways (out). `tone` is the worst of them, known
-    before the probe's stack is gone, which ends the checkup.
+    Each check holds name, tone, asked, answered, request_id and ways (out). `tone` is the worst of them,
+    known before the probe's stack is gone, which ends the checkup.
     """
 
     __tablename__ = "checkups"

@@ -1,4 +1,4 @@
-"""Refusals: since when Keystone refuses the credential in use. Only signing in tells; services believe tokens."""
+"""Refusals: since when Keystone refuses the credential in use. Only signing in tells."""
 
 from uuid import UUID
 

@@ -1,0 +1,63 @@
+"""Handover from one credential to the next: what waited goes on at once, what is in flight ends first.
+
+Heat holds the token that a create or delete was sent with until it is done, so the old credential is revoked
+only when nothing sent under it is on its way any more. Looks and later requests use the new one at once.
+"""
+
+from datetime import timedelta
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, and_, func, or_, select, update
+
+from portal.domain.store import wake
+from portal.domain.store.db import db, now, transaction
+from portal.domain.tenants import revoking, rotation
+from portal.domain.tenants.credentials import Credential
+from portal.domain.vms.models import State, Vm
+
+PACE = timedelta(seconds=5)
+# No token lives longer than this on a sane cloud: what Heat does with one by then has failed already.
+LONGEST = timedelta(minutes=90)
+
+
+def in_flight(credential: Credential) -> int:
+    """How many VMs Heat may still be making or deleting under this credential."""
+    return db.session.scalar(select(func.count(Vm.id)).where(_sent_under(credential))) or 0
+
+
+def step(credential_id: UUID) -> None:
+    """Revokes the draining credential when its time has come and its work has ended."""
+    credential = revoking.claim(credential_id)
+    if credential is None:
+        return
+    due = credential.revoke_at or now()
+    left = in_flight(credential)
+    if now() < due:
+        revoking.put_back(credential, min(due - now(), timedelta(minutes=1)))
+    elif left and now() < due + LONGEST and credential.revoke_sent_at is None:
+        revoking.put_back(credential, PACE, f"It waits for {left} VMs that were begun under it.")
+    else:
+        revoking.revoke(credential)
+
+
+def resume(tenant_id: UUID) -> None:
+    """Another credential is in use, or Keystone takes it again: what waited is due now."""
+    with transaction():
+        waited = db.session.scalars(
+            update(Vm)
+            .where(Vm.tenant_id == tenant_id, Vm.look_failures > 0, Vm.state != State.DELETED)
+            .values(look_at=now(), look_failures=0)
+            .returning(Vm.id)
+            .execution_options(synchronize_session=False)
+        ).all()
+    for vm_id in waited:
+        wake.vm(vm_id)
+    if waited:
+        wake.tenant(tenant_id)
+
+
+def _sent_under(credential: Credential) -> ColumnElement[bool]:
+    until = (credential.retired_at or now()) + rotation.GRACE
+    making = and_(Vm.state.in_((State.REQUESTED, State.PROVISIONING)), Vm.create_sent_at <= until)
+    deleting = and_(Vm.state == State.DELETING, Vm.delete_sent_at <= until)
+    return and_(Vm.tenant_id == credential.tenant_id, or_(making, deleting))
