@@ -26,6 +26,8 @@ from portal.cli.processes import die_with_parent
 from portal.domain.catalog import catalog
 from portal.domain.store import volatile, wake
 from portal.domain.store.db import db
+from portal.domain.tenants import doctor as doctoring
+from portal.domain.vms import handover as handovers
 from portal.domain.vms import polling, provisioning
 from portal.domain.vms import power as powers
 from portal.domain.vms import reconcile as reconciling
@@ -130,6 +132,21 @@ def refresh(tenant_id: str, request_id: str | None = None) -> None:
 def reconcile(tenant_id: str, request_id: str | None = None) -> None:
     """Compares a tenant's stacks with its VMs."""
     _do("reconcile", reconciling.sweep, tenant_id, request_id)
+
+
+def doctor(credential_id: str, request_id: str | None = None) -> None:
+    """Examines a credential, or goes on with that."""
+    _do("doctor", doctoring.examine, credential_id, request_id)
+
+
+def handover(credential_id: str, request_id: str | None = None) -> None:
+    """Revokes a credential whose work has ended."""
+    _do("handover", handovers.step, credential_id, request_id)
+
+
+def resume(tenant_id: str, request_id: str | None = None) -> None:
+    """Goes on with what waited for a credential."""
+    _do("resume", handovers.resume, tenant_id, request_id)
 
 
 def _do(job: str, call: Callable[[UUID], object], subject: str, request_id: str | None) -> None:

@@ -40,17 +40,21 @@ def register(
     credential = sealed(tenant_id, secret, label=label)
     credential.expires_at, credential.current_since = expires_at, now()
     with transaction():
-        db.session.execute(
+        replaced = db.session.scalars(
             update(Credential)
             .where(Credential.tenant_id == tenant_id, Credential.standing == Standing.CURRENT)
             .values(
                 standing=Standing.REVOKED, retired_at=now(), sealed=b"", note=REPLACED, doctor_due_at=None
             )
-        )
+            .returning(Credential.id)
+        ).all()
         db.session.add(credential)
         came_into_use(tenant_id)
         record("registered", credential, by=by)
-    wake_after_change(credential)
+    wake.doctor(credential.id)
+    wake.catalog(tenant_id)
+    if replaced:
+        wake.resume(tenant_id)
     return credential
 
 
@@ -96,13 +100,6 @@ def record(step: str, credential: Credential, *, by: User | None, **detail: Any)
         tenant_id=credential.tenant_id,
         detail={"label": credential.label, "kind": credential.kind.value, **credential.public, **detail},
     )
-
-
-def wake_after_change(credential: Credential) -> None:
-    """After the commit: the doctor, the catalogue, and what waited for a credential."""
-    wake.doctor(credential.id)
-    wake.catalog(credential.tenant_id)
-    wake.resume(credential.tenant_id)
 
 
 def current(tenant_id: UUID) -> Credential:

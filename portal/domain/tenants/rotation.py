@@ -57,7 +57,8 @@ def switch(tenant_id: UUID, *, drain: timedelta, by: User) -> None:
         _put(new, Standing.CURRENT, current_since=moment, doctor_due_at=moment + timedelta(days=1))
         credentials.came_into_use(tenant_id)
         credentials.record("switched", new, by=by, earlier=old.public if old else None)
-    credentials.wake_after_change(new)
+    wake.catalog(tenant_id)
+    wake.resume(tenant_id)
 
 
 def roll_back(tenant_id: UUID, *, by: User) -> None:
@@ -75,7 +76,9 @@ def roll_back(tenant_id: UUID, *, by: User) -> None:
         _put(old, Standing.CURRENT, current_since=now(), doctor_due_at=now(), **nothing)
         credentials.came_into_use(tenant_id)
         credentials.record("rolled_back", old, by=by, later=new.public if new else None)
-    credentials.wake_after_change(old)
+    wake.doctor(old.id)
+    wake.catalog(tenant_id)
+    wake.resume(tenant_id)
 
 
 def hasten(tenant_id: UUID, *, by: User) -> None:

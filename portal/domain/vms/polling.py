@@ -10,7 +10,7 @@ from sqlalchemy import and_, or_, select
 from portal.domain.catalog import catalog
 from portal.domain.store import wake
 from portal.domain.store.db import db, now
-from portal.domain.tenants import clouds
+from portal.domain.tenants import clouds, doctor, revoking
 from portal.domain.vms import claims, lifecycle, provisioning, reconcile, verdicts
 from portal.domain.vms.models import State, Vm
 from portal.openstack.cloud import Cloud
@@ -40,6 +40,8 @@ class Due:
     powers: Sequence[UUID]
     catalogs: Sequence[UUID]
     reconciles: Sequence[UUID]
+    doctors: Sequence[UUID]
+    handovers: Sequence[UUID]
 
 
 def due() -> Due:
@@ -58,6 +60,8 @@ def due() -> Due:
         powers=db.session.scalars(select(Vm.id).where(Vm.power_due_at <= moment).limit(DUE_AT_ONCE)).all(),
         catalogs=catalog.due(),
         reconciles=reconcile.due(),
+        doctors=doctor.due(),
+        handovers=revoking.due(),
     )
 
 
@@ -70,6 +74,8 @@ def tick() -> int:
         (found.powers, wake.power),
         (found.catalogs, wake.catalog),
         (found.reconciles, wake.reconcile),
+        (found.doctors, wake.doctor),
+        (found.handovers, wake.handover),
     )
     for ids, put in work:
         for subject in ids:

@@ -4,11 +4,13 @@ from pathlib import Path
 
 import pytest
 from flask import Flask
+from rq import Queue
+from rq.serializers import JSONSerializer
 from sqlalchemy import select, text, update
 
 from portal.domain.catalog import catalog
 from portal.domain.people.models import User
-from portal.domain.store import vault, wake
+from portal.domain.store import vault, volatile, wake
 from portal.domain.store.db import db, transaction
 from portal.domain.store.models import AuditEntry
 from portal.domain.tenants import clouds, credentials
@@ -107,4 +109,5 @@ def test_a_new_credential_has_the_catalogue_looked_at(lab: Tenant) -> None:
     assert lab.id not in catalog.due()
     credentials.register(lab.id, SECRETS[0], label="new")
     assert lab.id in catalog.due()
-    assert wake.waiting()[wake.CHORES] == 1
+    jobs = Queue(wake.CHORES, connection=volatile.client(), serializer=JSONSerializer).jobs
+    assert [job.func_name for job in jobs if job.args[0] == str(lab.id)] == ["portal.worker.refresh"]
