@@ -94,6 +94,7 @@ def careful(vms: Sequence[Vm]) -> Iterator[None]:
         _hand_back(seen)
     except circuits.Silent as error:
         _wait_for_cloud(tenant_ids, seen, error.message)
+        _lose_patience(seen)
     except (OpenStackError, DomainError) as error:
         _in_vain(tenant_ids, seen, error)
     except Exception as error:
@@ -116,8 +117,9 @@ def backoff(failures: int) -> timedelta:
 
 def _answered(tenant_ids: Collection[UUID]) -> None:
     for tenant_id in tenant_ids:
+        was_open = circuits.is_open(db.session.get_one(Tenant, tenant_id))
         if circuits.answered(tenant_id):
-            _look_at_once(tenant_id)
+            _look_at_once(tenant_id, anew=was_open)
 
 
 def _in_vain(tenant_ids: Collection[UUID], seen: Sequence[Seen], error: OpenStackError | DomainError) -> None:
@@ -127,6 +129,7 @@ def _in_vain(tenant_ids: Collection[UUID], seen: Sequence[Seen], error: OpenStac
     if isinstance(error, Unavailable) and (not error.status or error.status in NOBODY_THERE):
         for tenant_id in tenant_ids:
             circuits.silent(tenant_id)
+        _lose_patience(seen)
 
 
 def _push_on(seen: Sequence[Seen], trouble: str) -> None:
@@ -165,12 +168,28 @@ def _wait_for_cloud(tenant_ids: Collection[UUID], seen: Sequence[Seen], trouble:
             )
 
 
-def _look_at_once(tenant_id: UUID) -> None:
-    """The cloud is back: what waited for it goes on now."""
+def _lose_patience(seen: Sequence[Seen]) -> None:
+    """A stack of which a silent cloud tells nothing isn't waited for longer than others; it may recover."""
+    words = f"{lifecycle.overdue(State.PROVISIONING)} At present it doesn't answer."
     with transaction():
-        db.session.execute(
-            update(Vm)
-            .where(Vm.tenant_id == tenant_id, Vm.trouble.is_not(None), Vm.state != State.DELETED)
-            .values(look_at=now(), look_failures=0)
-            .execution_options(synchronize_session=False)
-        )
+        for vm in db.session.scalars(
+            select(Vm).where(
+                Vm.id.in_([vm_id for vm_id, state, _ in seen if state is State.PROVISIONING]),
+                Vm.state == State.PROVISIONING,
+                Vm.state_since <= now() - lifecycle.PATIENCE[State.PROVISIONING],
+            )
+        ):
+            changes = {"failure": words, "look_at": vm.look_at}
+            lifecycle.fire(vm, lifecycle.Event.FAILED, cause=words, changes=changes)
+
+
+def _look_at_once(tenant_id: UUID, *, anew: bool) -> None:
+    """The cloud is back: what waited goes on now; `anew`: what it was sent before has its time anew."""
+    moment = now()
+    mine = update(Vm).where(Vm.tenant_id == tenant_id).execution_options(synchronize_session=False)
+    with transaction():
+        for sent in (Vm.create_sent_at, Vm.delete_sent_at) if anew else ():
+            waits = mine.where(Vm.state.in_((State.REQUESTED, State.DELETING)), sent.is_not(None))
+            db.session.execute(waits.values({sent: moment}))
+        troubled = mine.where(Vm.trouble.is_not(None), Vm.state != State.DELETED)
+        db.session.execute(troubled.values(look_at=moment, look_failures=0))

@@ -82,6 +82,11 @@ def pace(state: State, age: timedelta) -> timedelta | None:
     return None
 
 
+def overdue(state: State) -> str:
+    """What is said of a stack that lasted longer than its state may."""
+    return f"The cloud didn't finish within {PATIENCE[state].total_seconds() / 60:.0f} minutes."
+
+
 def allows(vm: Vm, event: Event) -> bool:
     """Whether the event would move this VM. A VM that was ACTIVE holds data: it is never rebuilt."""
     if event is Event.RETRY and vm.active_at is not None:

@@ -10,7 +10,7 @@ from sqlalchemy import and_, or_, update
 
 from portal.domain.store import vault, wake
 from portal.domain.store.db import db, now, transaction
-from portal.domain.tenants import clouds
+from portal.domain.tenants import circuits, clouds
 from portal.domain.vms import claims, explain, lifecycle
 from portal.domain.vms.lifecycle import Event, stack_name
 from portal.domain.vms.models import State, Vm
@@ -54,7 +54,7 @@ def create(vm: Vm, cloud: Cloud) -> None:
     found = [stack for stack in cloud.heat.by_tag(stack_name(vm.id)) if not stack.is_deleted]
     if found:
         _accepted(vm, min(found, key=_age).id)
-    elif vm.create_sent_at and now() - vm.create_sent_at < SHOW_TIME:
+    elif _may_still_come(vm):
         claims.put_back([vm])
     elif _note_sent(vm):
         _send(vm, cloud)
@@ -71,7 +71,7 @@ def remove(vm: Vm, cloud: Cloud) -> None:
             if not stack.is_deleting:
                 _delete(cloud, stack)
         _delete_sent(vm, min(left.values(), key=_age).id)
-    elif vm.stack_id is None and vm.create_sent_at and now() - vm.create_sent_at < SHOW_TIME:
+    elif vm.stack_id is None and _may_still_come(vm):
         claims.put_back([vm])
     else:
         gone(vm, "Its stack is gone.")
@@ -130,6 +130,17 @@ def _accepted(vm: Vm, stack_id: str) -> None:
                 update(Vm).where(Vm.id == vm.id, Vm.stack_id.is_(None)).values(stack_id=stack_id)
             )
     wake.tenant(vm.tenant_id)
+
+
+def _may_still_come(vm: Vm) -> bool:
+    """Whether a create whose answer was lost may still have its effect.
+
+    A cloud that was silent until now may have it in its queues: its time to show the stack begins with its
+    first answer (see claims).
+    """
+    if vm.create_sent_at is None:
+        return False
+    return circuits.is_open(vm.tenant) or now() - vm.create_sent_at < SHOW_TIME
 
 
 def _note_sent(vm: Vm) -> bool:

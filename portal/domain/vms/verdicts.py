@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import update
 
 from portal.domain.store.db import db, now, transaction
+from portal.domain.tenants import circuits
 from portal.domain.vms import claims, explain, findings, history, lifecycle, provisioning
 from portal.domain.vms.lifecycle import PATIENCE, Event
 from portal.domain.vms.models import FindingKind, State, Vm
@@ -115,10 +116,11 @@ def _failed_deletion(vm: Vm, stack: Stack, cloud: Cloud) -> Verdict:
 
 def _impatience(vm: Vm, stack: Stack) -> Verdict:
     patience = PATIENCE.get(vm.state)
-    if patience is None or now() - vm.state_since < patience:
+    # What was asked in a silence has its time from the cloud's first answer (see claims).
+    asked = max(vm.state_since, vm.delete_sent_at or vm.state_since)
+    if patience is None or now() - asked < patience or circuits.is_open(vm.tenant):
         return NOT_YET
-    minutes = int(patience.total_seconds() // 60)
-    words = f"The cloud didn't finish within {minutes} minutes."
+    words = lifecycle.overdue(vm.state)
     finding = None
     if vm.state is State.DELETING:
         proof = {"stack": stack.id, "status": stack.status, "reason": words}
