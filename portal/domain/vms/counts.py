@@ -1,5 +1,6 @@
 """Counts of the life of VMs: every move once it is committed, how long stacks take, why VMs fail."""
 
+import logging
 from collections.abc import Iterable
 from datetime import datetime
 from functools import partial
@@ -13,12 +14,18 @@ from portal.domain.store.metrics import LONG, Counter, Histogram, Increments
 from portal.domain.vms import explain
 from portal.domain.vms.models import HeatEvent, State, Vm
 
+logger = logging.getLogger(__name__)
+
 LAUNCHES = Counter("portal_launches_total", "VMs that were asked for.", ("template",))
 MOVES = Counter("portal_vm_moves_total", "Moves of VMs from one state to another.", ("old", "new"))
 FAILURES = Counter(
     "portal_vm_failures_total",
-    "Moves to error: while the VM was made (create), was there (run) or was deleted (delete); and why.",
+    "Moves to error: while the VM was made (create), was there (run) or was deleted (delete); and the rule "
+    "that explains it.",
     ("action", "cause"),
+)
+UNKNOWN_FAILURES = Counter(
+    "portal_unknown_failures_total", "Moves to error that no rule of causes.toml explains.", ("action",)
 )
 CREATE_SECONDS = Histogram(
     "portal_stack_create_seconds",
@@ -55,7 +62,7 @@ def moved(vm: Vm, new: State, moment: datetime, failure: str) -> None:
         began = vm.create_sent_at or vm.state_since
         found.append(CREATE_SECONDS.plus(vm.offering, outcome, seconds=_between(began, moment)))
     if new is State.ERROR:
-        found.append(FAILURES.plus(_ACTIONS.get(vm.state, "create"), explain.failure(failure).cause))
+        found += _failed(_ACTIONS.get(vm.state, "create"), failure)
     ended = _ended(vm)
     if ended:
         action = "delete" if vm.state is State.DELETING else "create"
@@ -65,7 +72,15 @@ def moved(vm: Vm, new: State, moment: datetime, failure: str) -> None:
 
 def collect() -> Iterable[Family]:
     """All of it. Raises ConnectionError."""
-    return metrics.counted(LAUNCHES, MOVES, FAILURES, CREATE_SECONDS, LAG_SECONDS)
+    return metrics.counted(LAUNCHES, MOVES, FAILURES, UNKNOWN_FAILURES, CREATE_SECONDS, LAG_SECONDS)
+
+
+def _failed(action: str, raw: str) -> list[Increments]:
+    explained = explain.failure(raw)
+    if explained.known:
+        return [FAILURES.plus(action, explained.rule)]
+    logger.warning("no rule explains this failure: %s", raw[:500], extra={"action": action})
+    return [FAILURES.plus(action, explained.rule), UNKNOWN_FAILURES.plus(action)]
 
 
 def _ended(vm: Vm) -> datetime | None:

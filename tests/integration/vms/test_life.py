@@ -90,7 +90,7 @@ def test_a_failed_launch_is_explained_and_may_be_tried_again(
     work()
     made = fresh(made)
     assert made.state is State.ERROR
-    assert explain.failure(made.failure or "").cause == "The cloud's own quota for this tenant is used up."
+    assert explain.failure(made.failure or "").rule == "nova_quota"
     cloud.set_quota("tenant-a", cores=100)
     failed = made.stack_id
     vms.ask(made, Event.RETRY, by=ada)

@@ -115,8 +115,8 @@ def test_after_a_failed_launch(ada: User, lab: Tenant, cloud: Control, work: Wor
     cloud.set_quota("tenant-a", cores=0)
     launch(ada, lab)
     work()
-    cause = "The cloud's own quota for this tenant is used up."
-    assert read("portal_vm_failures_total", action="create", cause=cause) == 1
+    assert read("portal_vm_failures_total", action="create", cause="nova_quota") == 1
+    assert read("portal_unknown_failures_total", action="create") is None
     assert read("portal_vms", tenant="Research Lab", state="error") == 1
     assert read("portal_stack_create_seconds_count", template="ubuntu-basic", outcome="failed") == 1
     assert read("portal_stack_create_seconds_count", template="ubuntu-basic", outcome="complete") is None

@@ -108,7 +108,7 @@ class TestThePage:
         work()
         answer = show(browser, made)
         card = answer.words("//section[contains(@class, 'failure')]")[0]
-        assert "The cloud's own quota for this tenant is used up." in card
+        assert "The cloud's own quota of VMs, vCPUs or memory for this tenant is used up." in card
         assert "Your administrator:" in card
         assert "Quota exceeded" in answer.words("//details[@id='failure-raw']/pre")[0]
         assert "Failed" in answer.text

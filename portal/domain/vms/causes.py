@@ -1,0 +1,65 @@
+"""Causes: the table of what clouds say when a VM fails (causes.toml), read once.
+
+The cloud's words are kept as they came and explained whenever they are shown, so a better table explains old
+failures too; what no rule knows is counted.
+"""
+
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+
+class Turn(StrEnum):
+    """Who can do something about it."""
+
+    YOU = "you"
+    ADMIN = "admin"
+    OPERATOR = "operator"
+
+
+class Click(StrEnum):
+    """Where the next step begins: the VM's own button, or a page."""
+
+    RETRY = "retry"
+    LAUNCH = "launch"
+    SIZES = "sizes"
+    IMAGES = "images"
+    NETWORKS = "networks"
+
+
+@dataclass(frozen=True)
+class Rule:
+    """What a pattern in the cloud's words means; `id` is its name in figures, bundles and tests."""
+
+    id: str
+    pattern: re.Pattern[str]
+    cause: str
+    turn: Turn
+    next: str
+    click: Click | None = None
+
+    @classmethod
+    def read(cls, row: Mapping[str, str]) -> "Rule":
+        pattern = re.compile(row["pattern"], re.IGNORECASE | re.DOTALL)
+        click = Click(row["click"]) if "click" in row else None
+        return cls(row["id"], pattern, row["cause"], Turn(row["turn"]), row["next"], click)
+
+
+_TABLE = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))
+VERSION: int = _TABLE["version"]
+RULES = tuple(Rule.read(row) for row in _TABLE["rule"])
+UNKNOWN = Rule(
+    "unknown",
+    re.compile(r"(?!)"),
+    "The cloud failed in a way the portal doesn't know yet.",
+    Turn.ADMIN,
+    "Show your administrator what OpenStack said, below. It is counted, so that it gets its words.",
+)
+
+
+def of(raw: str) -> Rule:
+    """The first rule whose pattern is found in these words, or UNKNOWN."""
+    return next((rule for rule in RULES if rule.pattern.search(raw)), UNKNOWN)
