@@ -45,7 +45,8 @@ def _remember_people(app: Flask) -> None:
 
 def _register(app: Flask) -> None:
     from portal.web import auth, catalog, health, home, keys, launch, metrics, vms  # noqa: PLC0415 - views import guards
-    from portal.web.admin import drift, events, system  # noqa: PLC0415 - the same
+    from portal.web.admin import credentials, drift, events, system  # noqa: PLC0415 - the same
 
-    for module in (auth, home, catalog, keys, vms, launch, health, metrics, drift, system, events):
+    everyones = (auth, home, catalog, keys, vms, launch, health, metrics)
+    for module in (*everyones, drift, credentials, system, events):
         app.register_blueprint(module.blueprint)

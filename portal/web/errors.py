@@ -159,7 +159,7 @@ def _keep(status: int, title: str) -> ResponseReturnValue:
     fields = [
         (name, value)
         for name, value in request.form.items(multi=True)
-        if name not in ("csrf_token", "password")
+        if not name.endswith(("csrf_token", "password", "secret"))
     ]
     again = request.path if ours else None
     page = render_template("errors/resend.html", title=title, fields=fields, again=again, lone=True)

@@ -13,7 +13,7 @@ from flask_login import current_user
 from portal.domain.people import access
 from portal.domain.people.access import Permission
 from portal.domain.store import db
-from portal.domain.tenants import circuits, tenants
+from portal.domain.tenants import circuits, credentials, tenants
 from portal.domain.tenants.tenants import Tenant
 from portal.domain.vms import findings
 
@@ -32,6 +32,7 @@ class Place:
     icon: str
     permission: Permission
     count: Callable[[], int] = lambda: 0
+    tone: str = "calm"
 
     @property
     def url(self) -> str:
@@ -49,6 +50,14 @@ NAVIGATION = (
     Place("Catalogue", "catalog.templates", "layout-grid", Permission.CATALOG_VIEW),
     Place("SSH keys", "keys.index", "key-round", Permission.KEY_MANAGE),
     Place("Findings", "drift.index", "search", Permission.FINDING_VIEW, findings.how_many_open),
+    Place(
+        "Credentials",
+        "credentials.index",
+        "lock",
+        Permission.CREDENTIAL_VIEW,
+        credentials.how_many_bad,
+        tone="bad",
+    ),
     Place("System", "system.show", "activity", Permission.SYSTEM_VIEW),
 )
 

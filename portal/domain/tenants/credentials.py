@@ -30,6 +30,24 @@ class NoCredential(DomainError):
     """The tenant has no credential yet."""
 
 
+def application_credential(key: str, secret: str) -> Secret:
+    """A pasted application credential."""
+    return ApplicationCredential(id=key.strip(), secret=secret.strip())
+
+
+def service_user(
+    username: str, password: str, *, project: str, user_domain: str = "", project_domain: str = ""
+) -> Secret:
+    """A user's name and password, as somebody typed them."""
+    return Password(
+        username=username.strip(),
+        password=password,
+        project_name=project.strip(),
+        user_domain=user_domain.strip() or "Default",
+        project_domain=project_domain.strip() or "Default",
+    )
+
+
 def register(
     tenant_id: UUID, secret: Secret, *, label: str, expires_at: datetime | None = None, by: User | None = None
 ) -> Credential:

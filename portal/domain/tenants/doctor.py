@@ -69,6 +69,12 @@ def history(credential: Credential) -> list[Checkup]:
     return list(db.session.scalars(rows.limit(20)))
 
 
+def is_awaited(credential: Credential) -> bool:
+    """Whether a page should look again soon: the doctor is at it, or about to come."""
+    soon = credential.doctor_due_at is not None and credential.doctor_due_at <= now() + LEASE
+    return credential.standing in EXAMINED and soon
+
+
 def due() -> Sequence[UUID]:
     """The credentials that should be examined, or whose examination goes on."""
     return db.session.scalars(

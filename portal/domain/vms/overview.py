@@ -96,7 +96,7 @@ def _clouds() -> list[Cloud]:
     silent = Tenant.silent_tries >= circuits.OPENS_AFTER
     tenants = db.session.scalars(
         select(Tenant)
-        .order_by(silent.desc(), Tenant.catalog_trouble.is_(None), Tenant.name)
+        .order_by(Tenant.refused_since.is_(None), silent.desc(), Tenant.catalog_trouble.is_(None), Tenant.name)
         .limit(MOST_TENANTS)
     )
     return [Cloud(one, circuits.is_open(one), found.get(one.id, 0)) for one in tenants]
