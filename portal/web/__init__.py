@@ -7,7 +7,7 @@ from htmx_flask import Htmx
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from portal.config import Settings
-from portal.domain.people import accounts
+from portal.domain.people import sessions
 from portal.web import assets, envelope, errors, filters, frame, guards, limits
 
 
@@ -39,8 +39,8 @@ def _remember_people(app: Flask) -> None:
     manager = LoginManager()
     # Without its `current_user` for templates: the page of an error must not ask a database that is away.
     manager.init_app(app, add_context_processor=False)
-    manager.session_protection = None  # a session is ended by its epoch; addresses change on a phone
-    manager.user_loader(accounts.load)
+    manager.session_protection = None  # a session is ended by its row; addresses change on a phone
+    manager.user_loader(sessions.load)
 
 
 def _register(app: Flask) -> None:

@@ -1,14 +1,14 @@
 """Signing in and out."""
 
-from flask import Blueprint, redirect, render_template, request, session, url_for
+from flask import Blueprint, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
-from flask_login import current_user, login_user, logout_user
+from flask_login import current_user
 from flask_wtf import FlaskForm
 from wtforms import EmailField, PasswordField
 from wtforms.validators import InputRequired, Length
 
 from portal.domain.people import accounts
-from portal.web import limits, paths
+from portal.web import limits, paths, signing
 from portal.web.forms import accepted
 from portal.web.guards import public
 
@@ -39,12 +39,10 @@ def open_session() -> ResponseReturnValue:
     """In, and on to where the person wanted to go."""
     form = SignIn()
     typed = form.email.data or "", form.password.data or ""
-    user = form.validate() and accepted(form, accounts.sign_in, *typed)
-    if not user:
+    opened = form.validate() and accepted(form, accounts.sign_in, *typed, agent=signing.agent())
+    if not opened:
         return render_template("auth/sign_in.html", form=form, next=_next()), limits.WRONG
-    session.clear()
-    session.permanent = True
-    login_user(user)
+    signing.take(opened)
     return redirect(_next())
 
 
@@ -53,9 +51,8 @@ def open_session() -> ResponseReturnValue:
 def sign_out() -> ResponseReturnValue:
     """Out; nothing of the session stays in the browser."""
     if current_user.is_authenticated:
-        accounts.sign_out(current_user)
-    logout_user()
-    session.clear()
+        accounts.sign_out(current_user, signing.here())
+    signing.leave()
     return redirect(url_for(".sign_in"))
 
 

@@ -40,4 +40,4 @@ def account_and_address() -> str:
 
 def person() -> str:
     """Whoever is signed in."""
-    return str(current_user.get_id())
+    return str(current_user.id)

@@ -9,8 +9,9 @@ from flask import Flask
 from lxml import html
 from werkzeug.test import TestResponse
 
+from portal.domain.people import sessions
 from portal.domain.people.models import User
-from portal.domain.store.db import db
+from portal.domain.store.db import db, transaction
 
 _FIELDS = ".//input[not(@type='hidden')] | .//select | .//textarea[not(@hidden)]"
 _HANDLERS = "//@*[starts-with(name(), 'on') or starts-with(name(), 'hx-on')]"
@@ -25,9 +26,10 @@ class Page:
 
     def sign_in(self, user: User) -> "Page":
         """A session of this person, without the detour over the form."""
+        with transaction():
+            opened = sessions.begin(user, "Tests/1.0")
         with self._client.session_transaction() as session:
-            session["_user_id"] = user.get_id()
-            session["_fresh"] = True
+            session["_user_id"] = sessions.key(opened)
         return self
 
     def get(self, url: str, *, htmx: bool = False, headers: dict[str, str] | None = None) -> "Answer":

@@ -3,16 +3,17 @@
 from enum import StrEnum
 from uuid import UUID
 
-from portal.domain.people.models import Role, User
+from portal.domain.people.models import Role, TenantRole, User
 from portal.domain.store.errors import Forbidden
 
-__all__ = ["Permission", "Role", "allows", "everywhere", "require"]
+__all__ = ["Permission", "Role", "TenantRole", "allows", "everywhere", "require"]
 
 
 class Permission(StrEnum):
     """What a route or a command needs."""
 
     HOME_VIEW = "home.view"
+    ACCOUNT_MANAGE = "account.manage"
     TENANT_SWITCH = "tenant.switch"
     CATALOG_VIEW = "catalog.view"
     CATALOG_REFRESH = "catalog.refresh"
@@ -22,6 +23,12 @@ class Permission(StrEnum):
     VM_DELETE = "vm.delete"
     VM_POWER = "vm.power"
     VM_CONSOLE = "vm.console"
+    USAGE_VIEW = "usage.view"
+    MEMBER_VIEW = "member.view"
+    MEMBER_MANAGE = "member.manage"
+    PERSON_VIEW = "person.view"
+    PERSON_MANAGE = "person.manage"
+    ACCESS_VIEW = "access.view"
     SYSTEM_VIEW = "system.view"
     FINDING_VIEW = "finding.view"
     FINDING_SETTLE = "finding.settle"
@@ -29,9 +36,14 @@ class Permission(StrEnum):
     CREDENTIAL_EXAMINE = "credential.examine"
     CREDENTIAL_ROTATE = "credential.rotate"
 
+    @property
+    def changes(self) -> bool:
+        """Whether it lets somebody change anything; what is called “view” only lets them read."""
+        return not self.value.endswith(".view")
+
 
 P = Permission
-_ANYONE = {P.HOME_VIEW, P.TENANT_SWITCH, P.CATALOG_VIEW, P.KEY_MANAGE}
+_ANYONE = {P.HOME_VIEW, P.ACCOUNT_MANAGE, P.TENANT_SWITCH, P.CATALOG_VIEW, P.KEY_MANAGE}
 
 # What a role may do in a tenant the person belongs to.
 IN_OWN_TENANTS: dict[Role, frozenset[Permission]] = {
@@ -41,14 +53,20 @@ IN_OWN_TENANTS: dict[Role, frozenset[Permission]] = {
     for role in (Role.MEMBER, Role.ADMIN)
 } | {Role.SUPPORT: frozenset(_ANYONE | {P.VM_VIEW})}
 
+# What owning a tenant adds there; support changes nothing, whatever it owns.
+AS_OWNER: dict[Role, frozenset[Permission]] = {
+    role: frozenset({P.USAGE_VIEW, P.MEMBER_VIEW, P.MEMBER_MANAGE}) for role in (Role.MEMBER, Role.ADMIN)
+} | {Role.SUPPORT: frozenset()}
+
 # What a role may do in every tenant, also where the person doesn't belong.
 EVERYWHERE: dict[Role, frozenset[Permission]] = {
     Role.MEMBER: frozenset(),
-    Role.SUPPORT: frozenset({P.VM_VIEW, P.CATALOG_VIEW, P.SYSTEM_VIEW, P.FINDING_VIEW, P.CREDENTIAL_VIEW}),
+    Role.SUPPORT: frozenset(permission for permission in P if not permission.changes),
     Role.ADMIN: frozenset(
         {
             *(P.VM_VIEW, P.VM_DELETE, P.CATALOG_VIEW, P.CATALOG_REFRESH),
-            *(P.SYSTEM_VIEW, P.FINDING_VIEW, P.FINDING_SETTLE),
+            *(P.SYSTEM_VIEW, P.FINDING_VIEW, P.FINDING_SETTLE, P.ACCESS_VIEW),
+            *(P.USAGE_VIEW, P.MEMBER_VIEW, P.MEMBER_MANAGE, P.PERSON_VIEW, P.PERSON_MANAGE),
             *(P.CREDENTIAL_VIEW, P.CREDENTIAL_EXAMINE, P.CREDENTIAL_ROTATE),
         }
     ),
@@ -59,9 +77,10 @@ def allows(user: User, permission: Permission, tenant_id: UUID | None = None) ->
     """Whether the person may do it: in this tenant, or (no tenant named) anywhere at all."""
     if permission in EVERYWHERE[user.role]:
         return True
-    if permission not in IN_OWN_TENANTS[user.role]:
-        return False
-    return tenant_id is None or tenant_id in user.tenant_ids
+    if permission in IN_OWN_TENANTS[user.role]:
+        return tenant_id is None or tenant_id in user.tenant_ids
+    owned = user.owned_ids if permission in AS_OWNER[user.role] else frozenset()
+    return bool(owned) if tenant_id is None else tenant_id in owned
 
 
 def everywhere(user: User, permission: Permission) -> bool:

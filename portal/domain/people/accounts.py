@@ -1,89 +1,160 @@
-"""Accounts: signing in, and who a session belongs to."""
+"""Accounts: signing in and out, names and passwords."""
 
 from uuid import UUID
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
-from sqlalchemy import select
+from sqlalchemy import select, update
+from sqlalchemy.exc import IntegrityError
 
-from portal.domain.people.models import Membership, Role, User
+from portal.domain.people import sessions
+from portal.domain.people.models import Membership, Role, Session, TenantRole, User
 from portal.domain.store import audit
-from portal.domain.store.db import db, transaction
+from portal.domain.store.db import db, now, only_writable, transaction
 from portal.domain.store.errors import Refused
 
 _hasher = PasswordHasher(time_cost=2, memory_cost=19456, parallelism=1)
 # Verified when nobody has the address, so that a stranger can't tell by the time it takes.
 _NOBODY = _hasher.hash("nobody has this password")
 MIN_PASSWORD = 10
+MAX_NAME = 100
 
 
 class SignInRefused(Refused):
     """Wrong address or password, or the account is closed; the words don't say which."""
 
 
-def sign_in(email: str, password: str) -> User:
-    """The person, or SignInRefused. Both outcomes are in the audit."""
-    user = db.session.scalar(select(User).where(User.email == _plain(email)))
-    matches = _verify(user.password_hash if user else _NOBODY, password)
-    good = user if user and matches and user.active else None
+def sign_in(email: str, password: str, agent: str = "") -> Session:
+    """A session of the person, or SignInRefused. Both outcomes are in the audit."""
+    user = find(email)
+    proven = user.password_hash if user else _NOBODY
+    matches = _verify(proven, password)
     with transaction():
+        good = _still(user, proven) if user and matches else None
         if good and _hasher.check_needs_rehash(good.password_hash):
             good.password_hash = _hasher.hash(password)
+        session = sessions.begin(good, agent) if good else None
         audit.record(
             "person.signed_in" if good else "person.sign_in_refused",
             by=good,
             detail={} if good else {"email": email[:255]},
         )
-    if good is None:
+    if session is None:
         raise SignInRefused("The e-mail address and the password don't go together.", field="password")
-    return good
+    return session
 
 
-def sign_out(user: User) -> None:
-    """Notes that the person left."""
+def sign_out(user: User, session_id: UUID | None) -> None:
+    """Ends the session the person leaves, and notes that they left."""
     with transaction():
+        mine = (Session.id == session_id, Session.user_id == user.id, Session.ended_at.is_(None))
+        db.session.execute(update(Session).where(*mine).values(ended_at=now()))
         audit.record("person.signed_out", by=user)
-
-
-def load(session_id: str) -> User | None:
-    """Whose session this is; None when it ended or the account is closed."""
-    user_id, _, epoch = session_id.partition(":")
-    try:
-        user = db.session.get(User, UUID(user_id))
-    except ValueError:
-        return None
-    return user if user and user.active and user.session_id == f"{user.id}:{epoch}" else None
 
 
 def create(email: str, name: str, password: str, role: Role, *, by: User | None = None) -> User:
     """A new account. Raises Refused when the address is taken or the password too short."""
-    if len(password) < MIN_PASSWORD:
-        raise Refused(f"A password has at least {MIN_PASSWORD} characters.", field="password")
-    user = User(email=_plain(email), name=name, password_hash=_hasher.hash(password), role=role)
+    password_hash = hashed(password)
     with transaction():
-        if db.session.scalar(select(User.id).where(User.email == user.email)):
-            raise Refused("Somebody has this e-mail address already.", field="email")
-        db.session.add(user)
+        user = add(email, name, password_hash, role)
         audit.record("person.created", by=by, detail={"email": user.email, "role": role.value})
+    return user
+
+
+def add(email: str, name: str, password_hash: str, role: Role) -> User:
+    """A new account inside the caller's transaction. Raises Refused."""
+    only_writable()
+    user = User(email=plain(email), name=checked_name(name), password_hash=password_hash, role=role)
+    try:
+        with db.session.begin_nested():
+            db.session.add(user)
+    except IntegrityError as error:
+        raise Refused("Somebody has this e-mail address already.", field="email") from error
     return user
 
 
 def find(email: str) -> User | None:
     """The account with this address."""
-    return db.session.scalar(select(User).where(User.email == _plain(email)))
+    return db.session.scalar(select(User).where(User.email == plain(email)))
 
 
-def join(user: User, tenant_id: UUID, *, by: User | None = None) -> None:
+def join(
+    user: User, tenant_id: UUID, role: TenantRole = TenantRole.MEMBER, *, by: User | None = None
+) -> None:
     """Makes the person a member of the tenant; once is enough."""
     with transaction():
-        if db.session.get(Membership, (user.id, tenant_id)) is None:
-            db.session.add(Membership(user_id=user.id, tenant_id=tenant_id))
-            audit.record("person.joined", by=by, tenant_id=tenant_id, detail={"email": user.email})
+        enter(user, tenant_id, role, by=by)
     db.session.refresh(user)
 
 
-def _plain(email: str) -> str:
+def enter(user: User, tenant_id: UUID, role: TenantRole, *, by: User | None) -> None:
+    """The same inside the caller's transaction. A member may become owner so, an owner stays one."""
+    only_writable()
+    membership = db.session.get(Membership, (user.id, tenant_id))
+    before = membership.role.value if membership else None
+    if membership is None:
+        db.session.add(Membership(user_id=user.id, tenant_id=tenant_id, role=role))
+    elif role is TenantRole.OWNER:
+        membership.role = role
+    if before not in (role, TenantRole.OWNER):
+        detail = {"email": user.email, "before": before, "after": role.value}
+        audit.record("person.joined", by=by, tenant_id=tenant_id, detail=detail)
+
+
+def rename(user: User, name: str) -> None:
+    """How other people see the person. Raises Refused for no name."""
+    wanted = checked_name(name)
+    with transaction():
+        if wanted != user.name:
+            audit.record("person.renamed", by=user, detail={"before": user.name, "after": wanted})
+            db.session.execute(update(User).where(User.id == user.id).values(name=wanted))
+
+
+def change_password(user: User, old: str, new: str, *, here: UUID | None) -> None:
+    """A new password; every session but the one `here` ends. Raises Refused."""
+    if not _verify(user.password_hash, old):
+        raise Refused("This isn't your present password.", field="old")
+    password_hash = hashed(new, field="new")
+    with transaction():
+        set_password(user, password_hash, but=here)
+        audit.record("person.password_changed", by=user)
+
+
+def set_password(user: User, password_hash: str, *, but: UUID | None = None) -> None:
+    """Inside the caller's transaction: the new password, and the end of every session but one."""
+    only_writable()
+    db.session.execute(update(User).where(User.id == user.id).values(password_hash=password_hash))
+    sessions.end_all(user, but=but)
+
+
+def hashed(password: str, *, field: str = "password") -> str:
+    """The hash of a new password. Raises Refused where it is too short."""
+    if len(password) < MIN_PASSWORD:
+        raise Refused(f"A password has at least {MIN_PASSWORD} characters.", field=field)
+    return _hasher.hash(password)
+
+
+def checked_name(name: str) -> str:
+    """The name without spaces around it. Raises Refused."""
+    name = " ".join(name.split())
+    if not name:
+        raise Refused("A name is missing.", field="name")
+    if len(name) > MAX_NAME:
+        raise Refused(f"A name has at most {MAX_NAME} characters.", field="name")
+    return name
+
+
+def plain(email: str) -> str:
+    """An address as it is kept."""
     return email.strip().lower()
+
+
+def _still(user: User, password_hash: str) -> User | None:
+    """The person, if the account is open and the password still the one that was tried."""
+    fresh = db.session.scalars(
+        select(User).where(User.id == user.id).with_for_update().execution_options(populate_existing=True)
+    ).one()
+    return fresh if fresh.active and fresh.password_hash == password_hash else None
 
 
 def _verify(password_hash: str, password: str) -> bool:

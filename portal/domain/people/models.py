@@ -1,4 +1,4 @@
-"""The tables of people: users and where they belong."""
+"""The tables of people: users, where they belong, their sessions, and the links that let somebody in."""
 
 from datetime import datetime
 from enum import StrEnum
@@ -18,8 +18,15 @@ class Role(StrEnum):
     ADMIN = "admin"
 
 
+class TenantRole(StrEnum):
+    """What a person is to one tenant."""
+
+    MEMBER = "member"
+    OWNER = "owner"
+
+
 class User(Base):
-    """A person who can sign in. `session_epoch` goes up to end all their sessions."""
+    """A person who can sign in."""
 
     __tablename__ = "users"
 
@@ -29,7 +36,6 @@ class User(Base):
     password_hash: Mapped[str]
     role: Mapped[Role] = mapped_column(words(Role))
     active: Mapped[bool] = mapped_column(default=True)
-    session_epoch: Mapped[int] = mapped_column(default=0)
     created_at: Mapped[datetime] = mapped_column(default=now)
     memberships: Mapped[list["Membership"]] = relationship(back_populates="user", lazy="selectin")
 
@@ -41,25 +47,75 @@ class User(Base):
         return self.active
 
     @property
-    def session_id(self) -> str:
-        """What the session cookie holds: the person and the epoch of the session."""
-        return f"{self.id}:{self.session_epoch}"
-
-    def get_id(self) -> str:
-        """The session id, under the name the sign-in of the pages asks for."""
-        return self.session_id
-
-    @property
     def tenant_ids(self) -> frozenset[UUID]:
         return frozenset(membership.tenant_id for membership in self.memberships)
 
+    @property
+    def owned_ids(self) -> frozenset[UUID]:
+        """The tenants whose owner the person is."""
+        return frozenset(each.tenant_id for each in self.memberships if each.role is TenantRole.OWNER)
+
 
 class Membership(Base):
-    """A person in a tenant."""
+    """A person in a tenant, and what they are there."""
 
     __tablename__ = "memberships"
 
     user_id: Mapped[UUID] = mapped_column(ForeignKey("users.id"), primary_key=True)
     tenant_id: Mapped[UUID] = mapped_column(ForeignKey("tenants.id"), primary_key=True, index=True)
+    role: Mapped[TenantRole] = mapped_column(words(TenantRole), default=TenantRole.MEMBER)
     created_at: Mapped[datetime] = mapped_column(default=now)
     user: Mapped[User] = relationship(back_populates="memberships")
+
+
+class Session(Base):
+    """One browser that a person signed in with. The cookie names it; once ended it opens nothing."""
+
+    __tablename__ = "sessions"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4)
+    user_id: Mapped[UUID] = mapped_column(ForeignKey("users.id"), index=True)
+    device: Mapped[str]
+    address: Mapped[str | None]
+    created_at: Mapped[datetime] = mapped_column(default=now)
+    seen_at: Mapped[datetime] = mapped_column(default=now)
+    ended_at: Mapped[datetime | None]
+    user: Mapped[User] = relationship()
+
+
+class Invitation(Base):
+    """A link, used once, that lets the person with this address in: to a tenant, or to the portal alone.
+
+    Only the token's hash is kept. `by` None: made on the command line.
+    """
+
+    __tablename__ = "invitations"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4)
+    token_hash: Mapped[str] = mapped_column(unique=True)
+    email: Mapped[str] = mapped_column(index=True)
+    role: Mapped[Role] = mapped_column(words(Role), default=Role.MEMBER)
+    tenant_id: Mapped[UUID | None] = mapped_column(ForeignKey("tenants.id"), index=True)
+    tenant_role: Mapped[TenantRole] = mapped_column(words(TenantRole), default=TenantRole.MEMBER)
+    by_id: Mapped[UUID | None] = mapped_column(ForeignKey("users.id"))
+    created_at: Mapped[datetime] = mapped_column(default=now)
+    expires_at: Mapped[datetime]
+    accepted_at: Mapped[datetime | None]
+    withdrawn_at: Mapped[datetime | None]
+    by: Mapped[User | None] = relationship()
+
+
+class ResetLink(Base):
+    """A link, used once, that sets a person's password anew. Only the token's hash is kept."""
+
+    __tablename__ = "reset_links"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4)
+    token_hash: Mapped[str] = mapped_column(unique=True)
+    user_id: Mapped[UUID] = mapped_column(ForeignKey("users.id"), index=True)
+    by_id: Mapped[UUID | None] = mapped_column(ForeignKey("users.id"))
+    created_at: Mapped[datetime] = mapped_column(default=now)
+    expires_at: Mapped[datetime]
+    used_at: Mapped[datetime | None]
+    withdrawn_at: Mapped[datetime | None]
+    user: Mapped[User] = relationship(foreign_keys=[user_id])

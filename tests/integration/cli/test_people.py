@@ -15,7 +15,7 @@ ADD = ["user", "add", "kim@example.org", "--name", "Kim"]
 def test_an_admin_is_added_and_can_sign_in(flask: FlaskCliRunner) -> None:
     result = flask.invoke(args=[*ADD, "--role", "admin"], env={"NEW_USER_PASSWORD": "long-enough-1"})
     assert (result.exit_code, result.output) == (0, "kim@example.org can sign in as admin.\n")
-    assert accounts.sign_in("kim@example.org", "long-enough-1").role is Role.ADMIN
+    assert accounts.sign_in("kim@example.org", "long-enough-1").user.role is Role.ADMIN
 
 
 def test_a_member_joins_their_tenants_and_the_password_is_asked_for_unseen(
@@ -26,7 +26,7 @@ def test_a_member_joins_their_tenants_and_the_password_is_asked_for_unseen(
     )
     assert result.exit_code == 0
     assert "long-enough" not in result.output
-    assert accounts.sign_in("kim@example.org", "long-enough-1").tenant_ids == {lab.id, school.id}
+    assert accounts.sign_in("kim@example.org", "long-enough-1").user.tenant_ids == {lab.id, school.id}
 
 
 @pytest.mark.parametrize(

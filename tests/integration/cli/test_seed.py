@@ -36,8 +36,8 @@ def test_the_demo_people_can_sign_in_and_launch(
     assert said.startswith("Sign in as:\n")
     for email, _, role in seed.PEOPLE:
         assert f"{email:<18} portal-demo-1   ({role.value})" in said
-        assert accounts.sign_in(email, "portal-demo-1").role is role
-    ada = accounts.sign_in("ada@example.org", "portal-demo-1")
+        assert accounts.sign_in(email, "portal-demo-1").user.role is role
+    ada = accounts.sign_in("ada@example.org", "portal-demo-1").user
     tenants = db.session.scalars(select(Tenant).order_by(Tenant.name)).all()
     assert [tenant.name for tenant in tenants] == ["Research Lab", "Teaching"]
     assert ada.tenant_ids == {tenant.id for tenant in tenants}
@@ -51,7 +51,7 @@ def test_seeding_again_adds_nothing(flask: FlaskCliRunner, sandbox: Sandbox) -> 
     before = rows()
     run(flask, sandbox, "--password", "another-one-1")
     assert rows() == before == [3, 2, 2]
-    assert accounts.sign_in("ada@example.org", "portal-demo-1").role is Role.MEMBER
+    assert accounts.sign_in("ada@example.org", "portal-demo-1").user.role is Role.MEMBER
 
 
 def test_a_wiped_cloud_gets_new_credentials(flask: FlaskCliRunner, sandbox: Sandbox, cloud: Control) -> None:

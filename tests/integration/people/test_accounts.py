@@ -2,7 +2,6 @@
 
 import time
 from typing import Any
-from uuid import uuid4
 
 import pytest
 from argon2 import PasswordHasher
@@ -33,7 +32,7 @@ def audited(action: str) -> list[AuditEntry]:
 @pytest.mark.parametrize("email", ["ada@example.org", "  Ada@Example.ORG "])
 def test_the_right_password_signs_in_however_the_address_is_written(email: str, ada: User) -> None:
     with log.context(address="192.0.2.7", request_id="r-1"):
-        assert accounts.sign_in(email, PASSWORD).id == ada.id
+        assert accounts.sign_in(email, PASSWORD).user_id == ada.id
     [entry] = audited("person.signed_in")
     assert (entry.user_id, entry.actor) == (ada.id, "ada@example.org")
     assert (entry.address, entry.request_id) == ("192.0.2.7", "r-1")
@@ -94,31 +93,6 @@ def test_a_hash_that_is_none_lets_nobody_in(ada: User) -> None:
     write(ada, password_hash="!")
     with pytest.raises(SignInRefused):
         accounts.sign_in("ada@example.org", "!")
-
-
-def test_a_session_lasts_until_its_epoch_ends(ada: User) -> None:
-    session = ada.session_id
-    found = accounts.load(session)
-    assert found
-    assert (found.id, found.get_id()) == (ada.id, session)
-    write(ada, session_epoch=ada.session_epoch + 1)
-    assert accounts.load(session) is None
-    assert accounts.load(ada.session_id)
-
-
-def test_a_session_ends_with_the_account(ada: User) -> None:
-    write(ada, active=False)
-    assert accounts.load(ada.session_id) is None
-
-
-@pytest.mark.parametrize("session", ["", "root", ":", f"{uuid4()}:0", f"{uuid4()}"])
-def test_a_made_up_session_is_nobodys(session: str, app: Flask) -> None:
-    assert accounts.load(session) is None
-
-
-def test_signing_out_is_noted(ada: User) -> None:
-    accounts.sign_out(ada)
-    assert [entry.user_id for entry in audited("person.signed_out")] == [ada.id]
 
 
 def test_a_short_password_is_refused(app: Flask) -> None:
