@@ -1,5 +1,6 @@
 """What RQ runs: each job is an app context and one call of the domain. `python -m portal.worker [queue]`"""
 
+import gc
 import importlib
 import logging
 import os
@@ -19,6 +20,7 @@ from rq.exceptions import AbandonedJobError
 from rq.job import Job
 from rq.serializers import JSONSerializer
 from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.orm import configure_mappers
 
 from portal import log
 from portal.app import create_app
@@ -155,10 +157,18 @@ def _do(job: str, call: Callable[[UUID], object], subject: str, request_id: str 
         call(UUID(subject))
 
 
+def _warm_up() -> None:
+    """Once for all forked jobs: the mappers, and memory that no garbage collection of theirs goes through."""
+    configure_mappers()
+    gc.collect()
+    gc.freeze()
+
+
 def main(queue: str) -> None:
     """Works until it is asked to stop; then ends the job at hand first."""
     with app().app_context():
         worker = Worker(queue, volatile.client())
+        _warm_up()
         logger.info("worker %s is up", worker.name)
         worker.work()
 

@@ -21,6 +21,8 @@ from portal.web.guards import needs
 from portal.web.panels import panel
 
 blueprint = Blueprint("vms", __name__, url_prefix="/vms")
+# So many tenants the list can be filtered by.
+MENU = 100
 
 
 @blueprint.get("/")
@@ -39,7 +41,7 @@ def index() -> ResponseReturnValue:
         "vms/index.html",
         **facts,
         states=list(State),
-        tenants=tenants.visible(current_user),
+        tenants=_choices(tenant),
         drafts=drafts.open_of(current_user)[:3],
     )
 
@@ -120,6 +122,14 @@ def _tenant() -> Tenant | None:
     if not access.everywhere(current_user, Permission.VM_VIEW):
         return here()
     return tenants.seen(request.args.get("tenant", type=UUID), by=current_user)
+
+
+def _choices(chosen: Tenant | None) -> list[Tenant]:
+    """The tenants to filter by, as far as a menu holds them; the search finds the others by their names."""
+    if not access.everywhere(current_user, Permission.VM_VIEW):
+        return []
+    found = tenants.visible(current_user, limit=MENU)
+    return found if chosen is None or chosen in found else [chosen, *found]
 
 
 def _list_facts(page: vms.Page) -> dict[str, Any]:

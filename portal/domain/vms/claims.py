@@ -8,6 +8,7 @@ from datetime import timedelta
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, select, update
+from sqlalchemy.sql.base import ExecutableOption
 
 from portal import log
 from portal.domain.store.db import db, now, transaction
@@ -33,8 +34,11 @@ POISONED = 4
 NOBODY_THERE = {502, 503, 504}
 
 
-def take(*conditions: ColumnElement[bool]) -> list[Vm]:
-    """Claims the due VMs that meet the conditions by moving `look_at` on; somebody else's are left out."""
+def take(*conditions: ColumnElement[bool], options: Sequence[ExecutableOption] = ()) -> list[Vm]:
+    """Claims the due VMs that meet the conditions by moving `look_at` on; somebody else's are left out.
+
+    `options` say how the VMs are loaded.
+    """
     moment = now()
     with transaction():
         taken = db.session.scalars(
@@ -46,9 +50,8 @@ def take(*conditions: ColumnElement[bool]) -> list[Vm]:
         ).all()
     if not taken:
         return []
-    return list(
-        db.session.scalars(select(Vm).where(Vm.id.in_(taken)).execution_options(populate_existing=True))
-    )
+    chosen = select(Vm).where(Vm.id.in_(taken)).options(*options)
+    return list(db.session.scalars(chosen.execution_options(populate_existing=True)))
 
 
 def release(*conditions: ColumnElement[bool]) -> None:

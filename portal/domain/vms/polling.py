@@ -1,11 +1,14 @@
 """Polling: what the clouds say of the VMs, one bulk question per tenant; and what is due at all."""
 
 import logging
+import random
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import and_, or_, select
+from sqlalchemy import and_, func, or_, select
+from sqlalchemy.orm import defer, lazyload
 
 from portal.domain.catalog import catalog
 from portal.domain.store import wake
@@ -22,13 +25,21 @@ logger = logging.getLogger(__name__)
 # So many single questions are cheaper than one for all servers of a project.
 FEW_SERVERS = 4
 DUE_AT_ONCE = 500
+# So many tenants whose VMs rest are queued at once: what is on its way must not stand behind all of them.
+RESTING_AT_ONCE = 20
+# So many VMs in flight of one tenant have their events read at each look; the others take turns.
+FOLLOWED_AT_ONCE = 5
 
+# Each of these two has an index of its own.
+WORKS = Vm.state.in_(lifecycle.WORKING)
+RESTS = or_(Vm.state == State.ACTIVE, and_(Vm.state == State.ERROR, Vm.stack_id.is_not(None)))
 WANTS_POLL = or_(
     Vm.state == State.PROVISIONING,
-    Vm.state == State.ACTIVE,
-    and_(Vm.state == State.ERROR, Vm.stack_id.is_not(None)),
     and_(Vm.state == State.DELETING, Vm.delete_sent_at.is_not(None)),
+    RESTS,
 )
+# What a look at many VMs has no use for.
+_UNREAD = (defer(Vm.template), defer(Vm.sealed), defer(Vm.spec), lazyload(Vm.owner), lazyload(Vm.tenant))
 
 
 @dataclass(frozen=True)
@@ -44,19 +55,20 @@ class Due:
     handovers: Sequence[UUID]
 
 
-def due() -> Due:
-    """What is due at this moment, the longest overdue first."""
+def due(*, resting: int = RESTING_AT_ONCE) -> Due:
+    """What is due at this moment, the longest overdue first; of tenants whose VMs rest at most so many."""
     moment = now()
+    in_flight = db.session.scalars(
+        select(Vm.tenant_id).where(WORKS, WANTS_POLL, Vm.look_at <= moment).distinct()
+    )
     return Due(
         steps=db.session.scalars(
             select(Vm.id)
-            .where(provisioning.NEEDS_STEP, Vm.look_at <= moment)
+            .where(WORKS, provisioning.NEEDS_STEP, Vm.look_at <= moment)
             .order_by(Vm.look_at)
             .limit(DUE_AT_ONCE)
         ).all(),
-        tenants=db.session.scalars(
-            select(Vm.tenant_id).where(WANTS_POLL, Vm.look_at <= moment).distinct()
-        ).all(),
+        tenants=list(dict.fromkeys([*in_flight, *_resting(moment, resting)])),
         powers=db.session.scalars(select(Vm.id).where(Vm.power_due_at <= moment).limit(DUE_AT_ONCE)).all(),
         catalogs=catalog.due(),
         reconciles=reconcile.due(),
@@ -65,9 +77,23 @@ def due() -> Due:
     )
 
 
+def _resting(moment: datetime, limit: int) -> Sequence[UUID]:
+    """The tenants of the VMs at rest that are overdue longest. Looks at some of them only: more will come."""
+    first = (
+        select(Vm.tenant_id, Vm.look_at)
+        .where(RESTS, Vm.look_at <= moment)
+        .order_by(Vm.look_at)
+        .limit(100 * limit)
+        .subquery()
+    )
+    return db.session.scalars(
+        select(first.c.tenant_id).group_by(first.c.tenant_id).order_by(func.min(first.c.look_at)).limit(limit)
+    ).all()
+
+
 def tick() -> int:
     """Puts what is due on the queue; answers how much. The clock calls it."""
-    found = due()
+    found = due(resting=max(0, RESTING_AT_ONCE - wake.backlog()))
     work = (
         (found.steps, wake.vm),
         (found.tenants, wake.tenant),
@@ -86,9 +112,11 @@ def tick() -> int:
 
 def poll(tenant_id: UUID) -> None:
     """Asks the tenant's cloud about all its due VMs at once, and moves those that changed."""
-    vms = claims.take(Vm.tenant_id == tenant_id, WANTS_POLL)
+    vms = claims.take(Vm.tenant_id == tenant_id, WANTS_POLL, options=_UNREAD)
     if not vms:
         return
+    in_flight = [vm for vm in vms if vm.state in lifecycle.WORKING]
+    followed = random.sample(in_flight, min(FOLLOWED_AT_ONCE, len(in_flight)))
     unchanged: list[Vm] = []
     with claims.careful(vms), clouds.turn(tenant_id, "poll"):
         cloud = clouds.of(tenant_id)
@@ -96,7 +124,8 @@ def poll(tenant_id: UUID) -> None:
         servers = _servers(cloud, [vm for vm in vms if vm.state is State.ACTIVE and vm.server_id])
         for vm in vms:
             with claims.told(vm), claims.careful([vm]):
-                if not verdicts.judge(vm, stacks.get(vm.stack_id or ""), servers, cloud):
+                stack = stacks.get(vm.stack_id or "")
+                if not verdicts.judge(vm, stack, servers, cloud, follow=vm in followed):
                     unchanged.append(vm)
         claims.put_back(unchanged)
 

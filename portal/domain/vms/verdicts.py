@@ -36,11 +36,13 @@ class Verdict:
 NOT_YET = Verdict()
 
 
-def judge(vm: Vm, stack: Stack | None, servers: Mapping[str, Server | None], cloud: Cloud) -> bool:
-    """Writes what the stack means for the VM; False: nothing new."""
+def judge(
+    vm: Vm, stack: Stack | None, servers: Mapping[str, Server | None], cloud: Cloud, *, follow: bool
+) -> bool:
+    """Writes what the stack means for the VM; False: nothing new. `follow`: read its events in any case."""
     if stack is None:
         return _missing(vm, cloud)
-    if stack.status != vm.stack_status or vm.state in lifecycle.WORKING:
+    if follow or stack.status != vm.stack_status:
         history.collect(vm, stack, cloud)
     judged, verdict = vm.state, _verdict(vm, stack, cloud)
     if verdict.event or verdict.changes:

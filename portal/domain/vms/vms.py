@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from math import ceil
 from uuid import UUID
 
-from sqlalchemy import func, or_, select
+from sqlalchemy import ColumnElement, func, or_, select
 from sqlalchemy.orm import load_only, selectinload
 
 from portal.domain.people import access
@@ -22,6 +22,9 @@ from portal.domain.vms.models import State, Vm
 __all__ = ["Event", "Page", "State", "Vm", "actions", "ask", "counts", "get", "search", "wait"]
 
 PER_PAGE = 50
+# Beyond so many nobody pages: they aren't counted either.
+MOST_COUNTED = 2000
+MOST_TENANTS = 20
 # What a list shows of a VM.
 _LISTED = (
     *(Vm.name, Vm.state, Vm.state_since, Vm.power, Vm.power_asked, Vm.trouble, Vm.private_ip, Vm.public_ip),
@@ -32,12 +35,13 @@ _NEEDS = {Event.DELETE: Permission.VM_DELETE, Event.RETRY: Permission.VM_LAUNCH}
 
 @dataclass(frozen=True)
 class Page:
-    """One page of a list."""
+    """One page of a list; `more`: there are more than `total`, and nobody counted how many."""
 
     items: list[Vm]
     total: int
     page: int
     pages: int
+    more: bool = False
 
 
 def get(vm_id: UUID, *, for_: User) -> Vm:
@@ -51,22 +55,21 @@ def get(vm_id: UUID, *, for_: User) -> Vm:
 def search(
     user: User, *, tenant_id: UUID | None = None, text: str = "", state: State | None = None, page: int = 1
 ) -> Page:
-    """The VMs the person may see, newest first; without a state those that are deleted are left out."""
+    """The VMs the person may see, newest first; without a state those that are deleted are left out.
+
+    Within tenants the text may stand anywhere in a name or an address. Across all of them it is what an index
+    finds: how a name, an address or a tenant's name begins, or the id of a VM, a stack or a server.
+    """
     conditions = [Vm.state == state] if state else [Vm.state != State.DELETED]
     if tenant_id is not None:
         conditions.append(Vm.tenant_id == tenant_id)
     if not access.everywhere(user, Permission.VM_VIEW):
         conditions.append(Vm.tenant_id.in_(user.tenant_ids))
     if wanted := text.strip():
-        like = "%" + re.sub(r"([%_\\])", r"\\\1", wanted) + "%"
-        conditions.append(
-            or_(
-                Vm.name.ilike(like, escape="\\"),
-                Vm.private_ip.ilike(like, escape="\\"),
-                Vm.public_ip.ilike(like, escape="\\"),
-            )
-        )
-    total = db.session.scalar(select(func.count(Vm.id)).where(*conditions)) or 0
+        conditions.append(_contains(wanted) if len(conditions) > 1 else _begins(wanted))
+    counted = select(Vm.id).where(*conditions).limit(MOST_COUNTED + 1).subquery()
+    total = db.session.scalar(select(func.count()).select_from(counted)) or 0
+    more, total = total > MOST_COUNTED, min(total, MOST_COUNTED)
     pages = max(1, ceil(total / PER_PAGE))
     page = min(max(1, page), pages)
     items = db.session.scalars(
@@ -82,7 +85,7 @@ def search(
         .limit(PER_PAGE)
         .offset((page - 1) * PER_PAGE)
     )
-    return Page(list(items), total, page, pages)
+    return Page(list(items), total, page, pages, more)
 
 
 def counts(user: User, tenant_id: UUID) -> dict[State, int]:
@@ -136,6 +139,33 @@ def wait(vm: Vm) -> float | None:
         return None
     pace = lifecycle.pace(vm.state, now() - vm.state_since)
     return pace.total_seconds() if pace else None
+
+
+def _contains(text: str) -> ColumnElement[bool]:
+    like = f"%{_literally(text)}%"
+    return or_(*(column.ilike(like, escape="\\") for column in (Vm.name, Vm.private_ip, Vm.public_ip)))
+
+
+def _begins(text: str) -> ColumnElement[bool]:
+    """Each alternative has an index: names as they are typed or in small letters."""
+    found: list[ColumnElement[bool]] = [
+        column.like(f"{_literally(start)}%", escape="\\")
+        for column in (Vm.name, Vm.private_ip, Vm.public_ip)
+        for start in {text, text.lower()}
+    ]
+    of_tenants = Tenant.name.ilike(f"{_literally(text)}%", escape="\\")
+    if tenants := db.session.scalars(select(Tenant.id).where(of_tenants).limit(MOST_TENANTS)).all():
+        found.append(Vm.tenant_id.in_(tenants))
+    try:
+        known = UUID(text.removeprefix("vm-"))
+    except ValueError:
+        return or_(*found)
+    return or_(*found, Vm.id == known, Vm.stack_id == str(known), Vm.server_id == str(known))
+
+
+def _literally(text: str) -> str:
+    """For LIKE, whose wildcards mean themselves."""
+    return re.sub(r"([%_\\])", r"\\\1", text)
 
 
 def _cause(event: Event) -> str:

@@ -28,6 +28,12 @@ def jobs(queue: str) -> list[Job]:
     return Queue(queue, connection=volatile.client(), serializer=JSONSerializer).jobs
 
 
+def test_the_backlog_is_what_waits_about_vms(app: Flask) -> None:
+    wake.vm(uuid4())
+    wake.console(uuid4())
+    assert wake.backlog() == 1
+
+
 @pytest.mark.parametrize(("put", "queue", "job"), KINDS)
 def test_a_wake_is_a_job_with_an_id_and_the_request_it_came_from(
     put: Wake, queue: str, job: str, app: Flask
@@ -69,6 +75,7 @@ def test_without_redis_a_wake_is_lost_and_nobody_fails(app: Flask) -> None:
     try:
         wake.vm(uuid4())
         wake.taken("step", str(uuid4()))
+        assert wake.backlog() == 0
         for ask in (wake.waiting, wake.failed):
             with pytest.raises(ConnectionError):
                 ask()

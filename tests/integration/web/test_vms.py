@@ -1,13 +1,17 @@
 """The list of VMs."""
 
+from urllib.parse import quote
 from uuid import uuid4
 
+import pytest
 from sqlalchemy import insert
 
 from portal.domain.people.models import User
 from portal.domain.store.db import db
 from portal.domain.tenants.models import Tenant
+from portal.domain.vms import vms
 from portal.domain.vms.models import Vm
+from portal.web import vms as pages
 from tests.support.page import Page
 from tests.support.world import Worker, launch
 
@@ -79,6 +83,43 @@ def test_support_sees_all_tenants_and_launches_nothing(page: Page, vm: Vm, sam: 
     assert "Launch" not in " ".join(answer.links)
     assert "quiet-otter" not in page.get(f"/vms/?tenant={school.id}").text
     assert "quiet-otter" in page.get(f"/vms/?tenant={vm.tenant_id}").text
+
+
+@pytest.mark.parametrize(
+    "found", ["quiet", "Quiet-O", "Research", "research lab", "{ip}", "{id}", "vm-{id}", "{stack}"]
+)
+def test_all_tenants_are_searched_by_how_names_begin_and_by_ids(
+    found: str, page: Page, vm: Vm, sam: User, school: Tenant
+) -> None:
+    wanted = found.format(ip=str(vm.private_ip)[:6], id=vm.id, stack=vm.stack_id)
+    assert page.sign_in(sam).get(f"/vms/?q={wanted}").words("//a[@class='row-link']") == ["quiet-otter"]
+
+
+@pytest.mark.parametrize("missed", ["otter", "Lab", "%", "00000000-0000-4000-8000-000000000000"])
+def test_nothing_else_is_found_across_tenants(missed: str, page: Page, vm: Vm, sam: User) -> None:
+    assert page.sign_in(sam).get(f"/vms/?q={quote(missed)}").words("//a[@class='row-link']") == []
+    assert vm.name in page.get(f"/vms/?q=otter&tenant={vm.tenant_id}").text
+
+
+def test_a_long_list_is_not_counted_to_its_end(
+    browser: Page, vm: Vm, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(vms, "MOST_COUNTED", 100)
+    _multiply(vm, 99)
+    assert "100 in all, page 1 of 2" in browser.get("/vms/").text
+    _multiply(vm, 1)
+    assert "More than 100 in all, page 1 of 2" in browser.get("/vms/").text
+
+
+def test_the_menu_of_tenants_holds_the_chosen_one_and_a_few(
+    page: Page, vm: Vm, sam: User, school: Tenant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pages, "MENU", 1)
+    menu = "//select[@name='tenant']/option"
+    assert page.sign_in(sam).get("/vms/").words(menu) == ["Any tenant", "Research Lab"]
+    answer = page.get(f"/vms/?tenant={school.id}")
+    assert answer.words(menu) == ["Any tenant", "Teaching", "Research Lab"]
+    assert answer.words(f"{menu}[@selected]") == ["Teaching"]
 
 
 def _multiply(vm: Vm, times: int) -> None:
