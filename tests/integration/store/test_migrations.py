@@ -1,6 +1,7 @@
 """Migrations lead from nothing to the models and back, with rows on the way, on both databases."""
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from uuid import uuid4
 
@@ -8,12 +9,15 @@ import flask_migrate
 import psycopg
 import pytest
 from flask import Flask
-from sqlalchemy import inspect, text
+from sqlalchemy import JSON, Uuid, column, insert, inspect, select, table, text
 
 from portal import cli
 from portal.app import create_app
 from portal.config import ROOT
-from portal.domain.store.db import Base, db
+from portal.domain.store import audit
+from portal.domain.store.chain import Walk
+from portal.domain.store.db import Base, UtcDateTime, db, transaction
+from portal.domain.store.models import AuditEntry
 from tests.integration.conftest import settings
 
 MIGRATIONS = str(ROOT / "migrations")
@@ -74,3 +78,39 @@ def test_rows_of_the_first_days_are_still_there(bare: Flask) -> None:
     flask_migrate.downgrade(directory=MIGRATIONS, revision="0001")
     with db.engine.connect() as connection:
         assert connection.execute(text("SELECT name FROM tenants")).scalar_one() == "Old"
+
+
+def test_entries_of_before_are_chained_as_they_were_written(bare: Flask) -> None:
+    flask_migrate.upgrade(directory=MIGRATIONS, revision="0006")
+    person, moment = uuid4(), datetime(2026, 1, 2, 3, 4, 5, 678, tzinfo=UTC)
+    old = table(
+        "audit_entries",
+        *(column("id"), column("at", UtcDateTime()), column("user_id", Uuid()), column("detail", JSON())),
+        *(column("action"), column("actor")),
+    )
+    rows = [
+        {
+            "id": number,
+            "at": moment,
+            "user_id": person,
+            "action": "old",
+            "actor": "a",
+            "detail": {"email": "ä"},
+        }
+        for number in (3, 4, 9)
+    ]
+    with db.engine.begin() as connection:
+        connection.execute(insert(old), rows)
+    flask_migrate.upgrade(directory=MIGRATIONS)
+    walk = Walk().to_end()
+    assert (walk.found, walk.entries) == ([], 3)
+    entries = db.session.scalars(select(AuditEntry).order_by(AuditEntry.id)).all()
+    assert [(entry.id, entry.at, entry.user_id, entry.subject) for entry in entries] == [
+        (number, moment, person, "ä") for number in (1, 2, 3)
+    ]
+    with transaction():
+        audit.record("new", by=None)
+    assert Walk().to_end().tip.startswith("4:")
+    db.session.remove()
+    flask_migrate.downgrade(directory=MIGRATIONS, revision="0006")
+    assert "audit_head" not in tables()
