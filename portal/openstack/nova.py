@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from portal.openstack.errors import BadRequest
-from portal.openstack.line import Api, Json, Line, moment, part
+from portal.openstack.line import Api, Json, Line, instant, moment, part
 from portal.openstack.quota import Quota
 
 # The first version whose flavors tell their extra specs; every cloud since 2018 has it.
@@ -90,6 +90,27 @@ class Server:
 
 
 @dataclass(frozen=True)
+class InstanceAction:
+    """What was done to a server, under which request id; `message` is "Error" where it failed, else ""."""
+
+    action: str
+    request_id: str
+    started_at: datetime
+    updated_at: datetime | None
+    message: str
+
+    @classmethod
+    def from_api(cls, body: Json) -> InstanceAction:
+        return cls(
+            action=body["action"],
+            request_id=body["request_id"] or "",
+            started_at=instant(body["start_time"]),
+            updated_at=moment(body.get("updated_at")),
+            message=body.get("message") or "",
+        )
+
+
+@dataclass(frozen=True)
 class Limits:
     """What the project may use and uses, as Nova counts."""
 
@@ -126,6 +147,11 @@ class Nova:
         """Every server of the project, page by page."""
         for row in self._api.pages("/servers/detail", "servers", {"limit": PAGE}):
             yield Server.from_api(row)
+
+    def instance_actions(self, server_id: str) -> list[InstanceAction]:
+        """What was done to a server, newest first, also one that is gone. Raises NotFound."""
+        rows = self._api.get(f"/servers/{part(server_id)}/os-instance-actions", "instanceActions")
+        return [InstanceAction.from_api(row) for row in rows]
 
     def start(self, server_id: str) -> None:
         """Raises Conflict unless it is stopped."""

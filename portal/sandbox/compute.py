@@ -33,8 +33,14 @@ def look(world: World, server: Row) -> Row:
     due = server.get("next")
     if due and due["at"] <= world.now():
         server.update(due["facts"], task_state=None, next=None, updated=due["at"])
+        server["actions"][0].update(updated_at=fine_stamp(due["at"]), message=_ended(server))
         world.put("server", server)
     return server
+
+
+def _ended(server: Row) -> str | None:
+    """What Nova says of the action that ended so."""
+    return "Error" if server["status"] == "ERROR" else None
 
 
 def of_project(world: World, project: str) -> list[Row]:
@@ -162,7 +168,7 @@ def note(server: Row, action: str, user: Row, at: float) -> None:
     entry = {
         "action": action, "instance_uuid": server["id"], "request_id": f"req-{uuid.uuid4()}",
         "user_id": user["user_id"], "project_id": server["project_id"], "start_time": fine_stamp(at),
-        "message": None,
+        "message": None, "updated_at": fine_stamp(at),
     }  # fmt: skip
     server["actions"].insert(0, entry)
 
@@ -193,4 +199,12 @@ def delete(world: World, server: Row) -> None:
         elif port:
             port.update(device_id="", device_owner="", status="DOWN")
             world.put("port", port)
+    bury(world, server)
+
+
+def bury(world: World, server: Row) -> None:
+    """The server is gone; Nova keeps what was done to it."""
+    owner = {"user_id": server["user_id"]}
+    note(server, "delete", owner, world.now())
+    world.put("history", {key: server[key] for key in ("id", "project_id", "actions")})
     world.drop("server", server["id"])

@@ -66,9 +66,7 @@ class Control:
     def delete_server(self, server_id: str) -> None:
         """Take a server away behind Heat's back. Raises KeyError when there is none."""
         with self._world.lock:
-            if server_id not in self._world.tables["server"]:
-                raise KeyError(server_id)
-            self._world.drop("server", server_id)
+            compute.bury(self._world, self._world.tables["server"][server_id])
             self._world.save()
 
     def delete_image(self, image_id: str) -> None:

@@ -3,6 +3,8 @@
 from tests.contract.asking import Asker
 
 NEW = {"OpenStack-API-Version": "compute 2.100"}
+# The version that the portal asks for.
+USED = {"OpenStack-API-Version": "compute 2.61"}
 _NOBODY = "2a6f3a3e-5d0c-4a51-8f0a-6f1f5a2b7c11"
 
 
@@ -14,6 +16,10 @@ def put(asker: Asker, server: str) -> None:
     _consoles(asker, path)
     asker.ask("server history", "GET", f"{path}/os-instance-actions")
     asker.ask("server history, new", "GET", f"{path}/os-instance-actions", headers=NEW)
+    asker.ask("server history, 2.61", "GET", f"{path}/os-instance-actions", headers=USED)
+    asker.ask("somebody else's server history", "GET", f"{path}/os-instance-actions", by=asker.ben)
+    unknown = f"compute /servers/{_NOBODY}/os-instance-actions"
+    asker.ask("history of an unknown server", "GET", unknown, headers=USED)
     _cloud(asker)
 
 

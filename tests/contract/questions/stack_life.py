@@ -243,6 +243,9 @@ def _behind_heats_back(asker: Asker) -> None:
         asker.until(
             "the server to go", lambda: asker.send("GET", f"compute /servers/{server}").status_code == 404
         )
+        history = f"compute /servers/{server}/os-instance-actions"
+        asker.ask("history of a deleted server", "GET", history, headers=servers.USED)
+        asker.ask("history of a deleted server, old", "GET", history)
         asker.ask("stack whose server is gone", "GET", f"orchestration {path}")
         asker.send("POST", f"orchestration {path}/actions", json={"check": None})
         asker.settled(path)

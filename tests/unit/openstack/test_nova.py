@@ -9,7 +9,7 @@ import pytest
 
 from portal.openstack.cloud import Cloud
 from portal.openstack.errors import BadRequest, Conflict
-from portal.openstack.nova import Flavor
+from portal.openstack.nova import Flavor, InstanceAction
 from portal.openstack.quota import Quota
 from tests.unit.openstack.wire import FakeCloud, Reply
 
@@ -167,3 +167,18 @@ def test_limits_are_quotas(fake: FakeCloud, cloud: Cloud) -> None:
     limits = cloud.nova.limits()
     assert (limits.instances, limits.cores) == (Quota(200, 3), Quota(-1, 4))
     assert (limits.instances.free, limits.cores.free, limits.ram_mib.free) == (197, None, 0)
+
+
+def test_what_was_done_to_a_server_has_its_request_ids(fake: FakeCloud, cloud: Cloud) -> None:
+    done = {"action": "create", "request_id": "req-1", "start_time": "2026-11-23T19:46:31.000000"}
+    ended = {"updated_at": "2026-11-23T19:46:33.000000", "message": "Error"}
+    fake.answers(
+        "GET",
+        f"{NOVA}/servers/i-1/os-instance-actions",
+        Reply({"instanceActions": [done | ended, {**done, "request_id": None, "message": None}]}),
+    )
+    failed, bare = cloud.nova.instance_actions("i-1")
+    at = datetime(2026, 11, 23, 19, 46, 31, tzinfo=UTC)
+    assert failed == InstanceAction("create", "req-1", at, at.replace(second=33), "Error")
+    assert (bare.request_id, bare.message, bare.updated_at) == ("", "", None)
+    assert fake.requests("/os-instance-actions")[0].headers["openstack-api-version"] == "compute 2.61"
