@@ -83,11 +83,12 @@ class Cloud:
         return self._line.endpoint(service)
 
     def renew(self, *, min_life: float = 900) -> None:
-        """Before a create: see that the token lives so many seconds, since Heat goes on with it by itself.
+        """Before a create: see that the token lives so many seconds, since Heat goes on with it by itself,
+        and that its credential is still there, since services believe a token for minutes after that.
 
         Raises BadCredential, Unavailable.
         """
-        self._line.token(min_life)
+        self._line.prove(min_life)
 
     def forget(self) -> None:
         """Drop the token everywhere, so that the next call proves the credential anew."""

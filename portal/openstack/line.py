@@ -21,6 +21,7 @@ from portal.openstack.errors import (
     BadCredential,
     BadRequest,
     NotAllowed,
+    NotFound,
     OpenStackError,
     Unavailable,
 )
@@ -77,6 +78,16 @@ class Line:
     def token(self, min_life: float = MARGIN, refused: str | None = None) -> ksa_access.AccessInfo:
         """A token that is good for so many seconds. Raises BadCredential, Unavailable."""
         return self._safely(lambda: self._login.token(self._wire, min_life=min_life, refused=refused))
+
+    def prove(self, min_life: float) -> None:
+        """Ask Keystone whether the token is still good; sign in anew where it isn't, or may not be asked."""
+        token = self.token(min_life)
+        bearer = token.auth_token or ""
+        ask = Ask("identity", "GET", "/auth/tokens", {"nocatalog": ""}, headers={"X-Subject-Token": bearer})
+        try:
+            self._send(ask, token)
+        except (BadCredential, NotAllowed, NotFound):
+            self.token(min_life, refused=bearer)
 
     def forget(self) -> None:
         """Drop the token, so that the next call signs in again."""

@@ -10,7 +10,7 @@ import pytest
 from portal.openstack.cloud import ApplicationCredential, Cloud
 from portal.openstack.errors import BadCredential, NotFound
 from portal.openstack.glance import Image
-from portal.openstack.keystone import CredentialFacts
+from portal.openstack.keystone import AccessRule, CredentialFacts
 from portal.openstack.neutron import FloatingIp, Network, Port, Subnet
 from portal.openstack.quota import Quota
 from tests.unit.openstack.conftest import Connect
@@ -149,10 +149,11 @@ def test_an_application_credential_is_made_with_its_secret(fake: FakeCloud, clou
     fake.answers("POST", MINE, made)
     until = datetime(2027, 1, 1, 12, tzinfo=UTC)
     assert cloud.keystone.create_application_credential("portal") == ApplicationCredential("c-1", "hush")
-    cloud.keystone.create_application_credential("portal", unrestricted=True, expires_at=until)
+    cloud.keystone.create_application_credential("portal", unrestricted=True, expires_at=until, secret="mine")
     plain, full = (asked.body["application_credential"] for asked in fake.requests(MINE))
     assert plain == {"name": "portal", "unrestricted": False}
-    assert full == {"name": "portal", "unrestricted": True, "expires_at": "2027-01-01T12:00:00.000000Z"}
+    ends = "2027-01-01T12:00:00.000000Z"
+    assert full == {"name": "portal", "unrestricted": True, "expires_at": ends, "secret": "mine"}
 
 
 def test_application_credentials_are_listed_and_deleted(fake: FakeCloud, cloud: Cloud) -> None:
@@ -164,6 +165,35 @@ def test_application_credentials_are_listed_and_deleted(fake: FakeCloud, cloud: 
         CredentialFacts("c-1", "portal", PROJECT, False, until, ("member",))
     ]
     cloud.keystone.delete_application_credential("c-1")
+
+
+def test_an_application_credential_is_found_by_its_name_and_shown_with_its_rules(
+    fake: FakeCloud, cloud: Cloud
+) -> None:
+    rule = {"id": "r-1", "service": "compute", "method": "GET", "path": "/v2.1/servers"}
+    mine, other = credential(access_rules=[rule]), credential() | {"id": "c-2", "name": "other"}
+    fake.answers("GET", MINE, Reply({"application_credentials": [mine, other], "links": {}}))
+    fake.answers("GET", f"{MINE}/c-1", Reply({"application_credential": mine}))
+    rules = (AccessRule("compute", "GET", "/v2.1/servers"),)
+    facts = CredentialFacts("c-1", "portal", PROJECT, False, None, ("member",), rules)
+    assert cloud.keystone.application_credentials(name="portal") == [facts]
+    assert cloud.keystone.application_credential("c-1") == facts
+    assert fake.requests(MINE)[0].query == {"name": ["portal"]}
+
+
+def test_the_token_tells_the_regions_of_its_catalogue(fake: FakeCloud, cloud: Cloud) -> None:
+    assert cloud.identity().regions == ("RegionOne",)
+
+
+def test_a_service_is_asked_the_least_it_can_be(fake: FakeCloud, cloud: Cloud) -> None:
+    fake.answers("GET", "/image/v2/images", Reply({"images": []}))
+    fake.answers("GET", f"/orchestration/v1/{PROJECT}/stacks", Reply({"stacks": []}))
+    cloud.glance.ask_little()
+    cloud.heat.ask_little()
+    assert [asked.query for asked in fake.requests("/image") + fake.requests("/stacks")] == [
+        {"limit": ["1"]},
+        {"limit": ["1"]},
+    ]
 
 
 def test_a_deleted_credential_in_use_is_told_from_one_that_is_merely_missing(

@@ -142,6 +142,26 @@ def test_a_create_renews_a_token_with_little_life_left(fake: FakeCloud, cloud: C
         assert fake.sign_ins == 2
 
 
+def test_a_create_asks_keystone_whether_the_token_is_still_good(fake: FakeCloud, cloud: Cloud) -> None:
+    cloud.renew()
+    [asked] = fake.requests("/auth/tokens", "GET")
+    assert (asked.headers["x-subject-token"], asked.headers["x-auth-token"]) == ("token-1", "token-1")
+
+
+@pytest.mark.parametrize(
+    "reply", [Reply(DELETED, 404), Reply(UNAUTHORIZED, 401), Reply({"error": {"message": "no"}}, 403)]
+)
+def test_a_create_signs_in_anew_where_the_token_is_not_good(
+    reply: Reply, fake: FakeCloud, cloud: Cloud
+) -> None:
+    fake.answers("GET", "/identity/v3/auth/tokens", reply)
+    cloud.renew()
+    assert fake.sign_ins == 2
+    fake.answers("POST", "/identity/v3/auth/tokens", Reply(DELETED, 404))
+    with pytest.raises(BadCredential):
+        cloud.renew()
+
+
 def test_a_cloud_of_short_tokens_is_not_asked_each_time(fake: FakeCloud, cloud: Cloud) -> None:
     fake.token_life = timedelta(minutes=1)
     for _ in range(3):

@@ -88,6 +88,7 @@ class FakeCloud:
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True)
         self._thread.start()
         self.answers("POST", "/identity/v3/auth/tokens", self.sign_in)
+        self.answers("GET", "/identity/v3/auth/tokens", Reply({"token": {}}))
 
     def close(self) -> None:
         self._over.set()
@@ -111,7 +112,7 @@ class FakeCloud:
 
     @property
     def sign_ins(self) -> int:
-        return len(self.requests("/auth/tokens"))
+        return len(self.requests("/auth/tokens", "POST"))
 
     def _reply(self, asked: Asked) -> Reply:
         for method, path, replies in self._answers:
