@@ -1,6 +1,6 @@
 """The tables of tenants: where a tenant's cloud is, what opens it, what it may use."""
 
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 from typing import Any
 from uuid import UUID, uuid4
@@ -8,6 +8,7 @@ from uuid import UUID, uuid4
 from sqlalchemy import JSON, ForeignKey, Index, Text, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
+from portal.domain.people.models import User
 from portal.domain.store.db import Base, now, words
 
 
@@ -67,6 +68,17 @@ class Tenant(Base):
     ask_again_at: Mapped[datetime | None]
     # Since when Keystone refuses the credential in use.
     refused_since: Mapped[datetime | None]
+
+    # Suspended: nobody launches or starts a VM there, and members read why. Archived: out of everybody's way.
+    suspended_at: Mapped[datetime | None]
+    suspended_why: Mapped[str | None] = mapped_column(Text)
+    archived_at: Mapped[datetime | None] = mapped_column(index=True)
+
+    # When an admin last set the quotas, and what the cloud itself allows: {name: {limit, used}}, -1 for no limit.
+    quotas_set_at: Mapped[datetime | None]
+    cloud_limits: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    # What floating IPs may come from, as Neutron shows it: each with id and name.
+    external_networks: Mapped[list[dict[str, Any]]] = mapped_column(JSON, default=list)
 
 
 class Credential(Base):
@@ -141,7 +153,11 @@ class Checkup(Base):
 
 
 class NetworkProfile(Base):
-    """A network members may launch in, and whether a floating IP can be had there."""
+    """A network members may launch in, and whether a floating IP can be had there.
+
+    `os_name` is Neutron's name for it, `name` the admin's, the same until one is given. `offered`: by the
+    admin. `external_chosen`: the external network is the admin's choice, not the first of them.
+    """
 
     __tablename__ = "network_profiles"
     __table_args__ = (UniqueConstraint("tenant_id", "network_id"),)
@@ -150,13 +166,73 @@ class NetworkProfile(Base):
     tenant_id: Mapped[UUID] = mapped_column(ForeignKey("tenants.id"), index=True)
     name: Mapped[str]
     network_id: Mapped[str]
+    os_name: Mapped[str] = mapped_column(default="")
     # Each with id, cidr and ip_version, IPv4 first.
     subnets: Mapped[list[dict[str, Any]]] = mapped_column(JSON, default=list)
     shared: Mapped[bool] = mapped_column(default=False)
     external_network_id: Mapped[str | None]
     external_network_name: Mapped[str | None]
+    external_chosen: Mapped[bool] = mapped_column(default=False)
+    floating_ips_allowed: Mapped[bool] = mapped_column(default=True)
+    offered: Mapped[bool] = mapped_column(default=True)
     gone: Mapped[bool] = mapped_column(default=False)
+
+    @property
+    def gives_floating_ips(self) -> bool:
+        """Whether a VM in it can have one."""
+        return self.external_network_id is not None and self.floating_ips_allowed
 
     @property
     def cidrs(self) -> list[str]:
         return [subnet["cidr"] for subnet in self.subnets]
+
+
+class Answer(StrEnum):
+    """What became of a request for more."""
+
+    WAITING = "waiting"
+    APPROVED = "approved"
+    CHANGED = "changed"
+    REFUSED = "refused"
+    WITHDRAWN = "withdrawn"
+
+
+class QuotaRequest(Base):
+    """What a member asks for and why, as limits by name; what an admin granted of it, and said."""
+
+    __tablename__ = "quota_requests"
+    __table_args__ = (
+        Index(
+            "uq_quota_requests_waiting",
+            "tenant_id",
+            unique=True,
+            sqlite_where=text("answer = 'waiting'"),
+            postgresql_where=text("answer = 'waiting'"),
+        ),
+    )
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4)
+    tenant_id: Mapped[UUID] = mapped_column(ForeignKey("tenants.id"), index=True)
+    by_id: Mapped[UUID] = mapped_column(ForeignKey("users.id"))
+    asked: Mapped[dict[str, Any]]
+    reason: Mapped[str] = mapped_column(Text)
+    created_at: Mapped[datetime] = mapped_column(default=now)
+    answer: Mapped[Answer] = mapped_column(words(Answer), default=Answer.WAITING, index=True)
+    granted: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    said: Mapped[str] = mapped_column(Text, default="")
+    answered_at: Mapped[datetime | None]
+    answered_by_id: Mapped[UUID | None] = mapped_column(ForeignKey("users.id"))
+    tenant: Mapped[Tenant] = relationship()
+    by: Mapped[User] = relationship(foreign_keys=[by_id])
+    answered_by: Mapped[User | None] = relationship(foreign_keys=[answered_by_id])
+
+
+class UsageSample(Base):
+    """The most a tenant's VMs held at once on one day, and its limits at the day's end."""
+
+    __tablename__ = "usage_samples"
+
+    tenant_id: Mapped[UUID] = mapped_column(ForeignKey("tenants.id"), primary_key=True)
+    day: Mapped[date] = mapped_column(primary_key=True)
+    used: Mapped[dict[str, Any]]
+    limits: Mapped[dict[str, Any]]
