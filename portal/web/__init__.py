@@ -44,9 +44,21 @@ def _remember_people(app: Flask) -> None:
 
 
 def _register(app: Flask) -> None:
-    from portal.web import auth, catalog, health, home, keys, launch, metrics, vms  # noqa: PLC0415 - views import guards
-    from portal.web.admin import credentials, drift, events, system  # noqa: PLC0415 - the same
+    from portal.web import (  # noqa: PLC0415 - views import guards
+        account,
+        auth,
+        catalog,
+        health,
+        home,
+        keys,
+        launch,
+        links,
+        members,
+        metrics,
+        vms,
+    )
+    from portal.web.admin import credentials, drift, events, people, system  # noqa: PLC0415 - the same
 
-    everyones = (auth, home, catalog, keys, vms, launch, health, metrics)
-    for module in (*everyones, drift, credentials, system, events):
+    everyones = (auth, home, account, links, catalog, keys, vms, launch, members, health, metrics)
+    for module in (*everyones, people, drift, credentials, system, events):
         app.register_blueprint(module.blueprint)

@@ -33,6 +33,8 @@ class Place:
     permission: Permission
     count: Callable[[], int] = lambda: 0
     tone: str = "calm"
+    # Whether the permission has to hold in the tenant the person works in.
+    local: bool = False
 
     @property
     def url(self) -> str:
@@ -49,6 +51,8 @@ NAVIGATION = (
     Place("VMs", "vms.index", "server", Permission.VM_VIEW),
     Place("Catalogue", "catalog.templates", "layout-grid", Permission.CATALOG_VIEW),
     Place("SSH keys", "keys.index", "key-round", Permission.KEY_MANAGE),
+    Place("Members", "members.index", "users", Permission.MEMBER_VIEW, local=True),
+    Place("People", "people.index", "circle-user", Permission.PERSON_VIEW),
     Place("Findings", "drift.index", "search", Permission.FINDING_VIEW, findings.how_many_open),
     Place(
         "Credentials",
@@ -96,7 +100,12 @@ class Frame:
     @property
     def nav(self) -> list[Place]:
         """The places this person's role may go to."""
-        return [place for place in NAVIGATION if access.allows(current_user, place.permission)]
+        here = self.tenant.id if self.tenant else None
+        return [
+            place
+            for place in NAVIGATION
+            if access.allows(current_user, place.permission, here if place.local else None)
+        ]
 
 
 def here() -> Tenant | None:

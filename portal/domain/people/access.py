@@ -1,12 +1,13 @@
 """Access: which role may do what, in one table."""
 
+from dataclasses import dataclass
 from enum import StrEnum
 from uuid import UUID
 
 from portal.domain.people.models import Role, TenantRole, User
 from portal.domain.store.errors import Forbidden
 
-__all__ = ["Permission", "Role", "TenantRole", "allows", "everywhere", "require"]
+__all__ = ["Permission", "Role", "TenantRole", "allows", "everywhere", "require", "table"]
 
 
 class Permission(StrEnum):
@@ -30,6 +31,7 @@ class Permission(StrEnum):
     PERSON_MANAGE = "person.manage"
     ACCESS_VIEW = "access.view"
     SYSTEM_VIEW = "system.view"
+    SUPPORT_VIEW = "support.view"
     FINDING_VIEW = "finding.view"
     FINDING_SETTLE = "finding.settle"
     CREDENTIAL_VIEW = "credential.view"
@@ -65,7 +67,7 @@ EVERYWHERE: dict[Role, frozenset[Permission]] = {
     Role.ADMIN: frozenset(
         {
             *(P.VM_VIEW, P.VM_DELETE, P.CATALOG_VIEW, P.CATALOG_REFRESH),
-            *(P.SYSTEM_VIEW, P.FINDING_VIEW, P.FINDING_SETTLE, P.ACCESS_VIEW),
+            *(P.SYSTEM_VIEW, P.SUPPORT_VIEW, P.FINDING_VIEW, P.FINDING_SETTLE, P.ACCESS_VIEW),
             *(P.USAGE_VIEW, P.MEMBER_VIEW, P.MEMBER_MANAGE, P.PERSON_VIEW, P.PERSON_MANAGE),
             *(P.CREDENTIAL_VIEW, P.CREDENTIAL_EXAMINE, P.CREDENTIAL_ROTATE),
         }
@@ -92,3 +94,74 @@ def require(user: User, permission: Permission, tenant_id: UUID | None = None) -
     """Raises Forbidden where `allows` says no."""
     if not allows(user, permission, tenant_id):
         raise Forbidden
+
+
+# What each permission means, in the order of the table that admins see.
+MEANINGS: dict[Permission, str] = {
+    P.HOME_VIEW: "See the home page",
+    P.ACCOUNT_MANAGE: "Change one's own name, password and sessions",
+    P.KEY_MANAGE: "Keep one's own SSH keys",
+    P.TENANT_SWITCH: "Switch to another tenant they may see",
+    P.CATALOG_VIEW: "See templates, images, sizes and networks",
+    P.CATALOG_REFRESH: "Have the catalogue read again",
+    P.VM_VIEW: "See VMs and what happened to them",
+    P.VM_LAUNCH: "Launch VMs, and launch failed ones again",
+    P.VM_POWER: "Start, stop and restart VMs",
+    P.VM_CONSOLE: "Read the console output of VMs",
+    P.VM_DELETE: "Delete VMs",
+    P.USAGE_VIEW: "See who uses how much",
+    P.MEMBER_VIEW: "See the members of a tenant",
+    P.MEMBER_MANAGE: "Invite members, remove them, make them owners",
+    P.PERSON_VIEW: "See everybody's accounts, roles and sessions",
+    P.PERSON_MANAGE: "Invite anybody, give roles, close accounts, end sessions, make reset links",
+    P.ACCESS_VIEW: "See this table",
+    P.SYSTEM_VIEW: "See workers, queues, clouds and raw events",
+    P.SUPPORT_VIEW: "Search all tenants, see all that is known of a VM, ask its cloud live, take a bundle",
+    P.FINDING_VIEW: "See where a cloud and the records differ",
+    P.FINDING_SETTLE: "Settle such findings",
+    P.CREDENTIAL_VIEW: "See how tenants sign in to their clouds, without the secrets",
+    P.CREDENTIAL_EXAMINE: "Have a credential examined",
+    P.CREDENTIAL_ROTATE: "Add, rotate and revoke credentials",
+}
+
+
+class Reach(StrEnum):
+    """How far a permission goes: nowhere, to what is their own, or to every tenant."""
+
+    NONE = "no"
+    OWN = "own"
+    ALL = "all"
+
+
+@dataclass(frozen=True)
+class Row:
+    """One permission, and how far it goes for a member, an owner of a tenant, support and an admin."""
+
+    permission: Permission
+    meaning: str
+    member: Reach
+    owner: Reach
+    support: Reach
+    admin: Reach
+
+
+def table() -> list[Row]:
+    """All of it, for people to read."""
+    return [
+        Row(
+            permission,
+            meaning,
+            member=_reach(permission, Role.MEMBER),
+            owner=_reach(permission, Role.MEMBER, owns=True),
+            support=_reach(permission, Role.SUPPORT),
+            admin=_reach(permission, Role.ADMIN),
+        )
+        for permission, meaning in MEANINGS.items()
+    ]
+
+
+def _reach(permission: Permission, role: Role, *, owns: bool = False) -> Reach:
+    if permission in EVERYWHERE[role]:
+        return Reach.ALL
+    held = IN_OWN_TENANTS[role] | (AS_OWNER[role] if owns else frozenset())
+    return Reach.OWN if permission in held else Reach.NONE

@@ -113,8 +113,8 @@ def rename(user: User, name: str) -> None:
 def change_password(user: User, old: str, new: str, *, here: UUID | None) -> None:
     """A new password; every session but the one `here` ends. Raises Refused."""
     if not _verify(user.password_hash, old):
-        raise Refused("This isn't your present password.", field="old")
-    password_hash = hashed(new, field="new")
+        raise Refused("This isn't your present password.", field="password")
+    password_hash = hashed(new, field="new_password")
     with transaction():
         set_password(user, password_hash, but=here)
         audit.record("person.password_changed", by=user)

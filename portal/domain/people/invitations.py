@@ -107,7 +107,7 @@ def accept(token: str, *, name: str, password: str, agent: str = "") -> Session:
         return sessions.begin(user, agent)
 
 
-def join(token: str, *, by: User) -> None:
+def join(token: str, *, by: User) -> Invitation:
     """Lets a person with an account in where they are invited to. Raises LinkOver, Refused."""
     with transaction():
         invitation = read(token, lock=True)
@@ -117,6 +117,7 @@ def join(token: str, *, by: User) -> None:
         if user.role is Role.MEMBER:
             user.role = invitation.role
         _settle(invitation, user)
+    return invitation
 
 
 _OPEN = (Invitation.accepted_at.is_(None), Invitation.withdrawn_at.is_(None))

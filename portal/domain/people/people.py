@@ -63,7 +63,9 @@ def change_role(person_id: UUID, role: Role, *, by: User) -> None:
     with transaction():
         person, last = _locked(person_id, by)
         if last and role is not Role.ADMIN:
-            raise Refused("This is the last active administrator. Make somebody else one first.")
+            raise Refused(
+                "This is the last active administrator. Make somebody else one first.", field="role"
+            )
         before, person.role = person.role, role
         if before is not role:
             detail = {"email": person.email, "before": before.value, "after": role.value}

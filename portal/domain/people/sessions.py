@@ -1,10 +1,11 @@
 """Sessions: the browsers a person is signed in with. One that is ended is out at its next request."""
 
 import re
-from datetime import timedelta
+from collections.abc import Iterable
+from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import delete, func, select, update
 
 from portal import log
 from portal.domain.people import access
@@ -14,7 +15,19 @@ from portal.domain.store import audit
 from portal.domain.store.db import db, now, only_writable, transaction
 from portal.domain.store.errors import NotFound
 
-__all__ = ["Session", "begin", "device", "end", "end_all", "end_others", "key", "load", "named", "of"]
+__all__ = [
+    "Session",
+    "begin",
+    "device",
+    "end",
+    "end_all",
+    "end_others",
+    "key",
+    "last_seen",
+    "load",
+    "named",
+    "of",
+]
 
 IDLE = timedelta(hours=12)
 # A request writes that it was seen only after so long, so that most pages write nothing.
@@ -91,6 +104,16 @@ def of(person: User) -> list[Session]:
             .order_by(Session.seen_at.desc(), Session.id)
         )
     )
+
+
+def last_seen(people: Iterable[User]) -> dict[UUID, datetime]:
+    """When each of these people was seen last, as far as that is kept."""
+    rows = db.session.execute(
+        select(Session.user_id, func.max(Session.seen_at))
+        .where(Session.user_id.in_([person.id for person in people]))
+        .group_by(Session.user_id)
+    )
+    return {row[0]: row[1] for row in rows}
 
 
 def end(session_id: UUID, person: User, *, by: User) -> None:

@@ -1,5 +1,6 @@
 """Tenants: which a person may see, which one they are in, and making them."""
 
+from collections.abc import Iterable
 from uuid import UUID
 
 from sqlalchemy import select, update
@@ -12,7 +13,8 @@ from portal.domain.store.db import db, now, transaction
 from portal.domain.store.errors import NotFound, Refused
 from portal.domain.tenants.models import NetworkProfile, Tenant
 
-__all__ = ["Tenant", "create", "current", "get", "move", "named", "networks", "of", "seen", "visible"]
+__all__ = ["Tenant", "create", "current", "get", "move", "named", "names", "networks", "of", "seen"]
+__all__ += ["visible"]
 
 
 def of(user: User) -> list[Tenant]:
@@ -49,6 +51,13 @@ def named(name: str) -> Tenant:
     if tenant is None:
         raise NotFound(f"There is no tenant named {name}.")
     return tenant
+
+
+def names(tenant_ids: Iterable[UUID | None]) -> dict[UUID, str]:
+    """What these tenants are called."""
+    wanted = set(tenant_ids) - {None}
+    rows = db.session.execute(select(Tenant.id, Tenant.name).where(Tenant.id.in_(wanted)))
+    return {row[0]: row[1] for row in rows}
 
 
 def current(user: User, wanted: UUID | None) -> Tenant | None:

@@ -62,20 +62,29 @@ COUNTS = and_(
     ),
 )
 
+# Of each limited thing, in the order of Amount.
+_SUMS = (
+    func.count(Vm.id),
+    func.coalesce(func.sum(Vm.vcpus), 0),
+    func.coalesce(func.sum(Vm.ram_mib), 0),
+    func.coalesce(func.sum(Vm.gpus), 0),
+    func.coalesce(func.sum(Vm.floating_ips), 0),
+)
+
 
 def usage(tenant_id: UUID, *, but: UUID | None = None) -> Amount:
     """What the tenant's VMs hold now; `but` leaves one VM out."""
     others = [Vm.id != but] if but else []
-    row = db.session.execute(
-        select(
-            func.count(Vm.id),
-            func.coalesce(func.sum(Vm.vcpus), 0),
-            func.coalesce(func.sum(Vm.ram_mib), 0),
-            func.coalesce(func.sum(Vm.gpus), 0),
-            func.coalesce(func.sum(Vm.floating_ips), 0),
-        ).where(Vm.tenant_id == tenant_id, COUNTS, *others)
-    ).one()
+    row = db.session.execute(select(*_SUMS).where(Vm.tenant_id == tenant_id, COUNTS, *others)).one()
     return Amount(*(int(value) for value in row))
+
+
+def by_person(tenant_id: UUID) -> dict[UUID, Amount]:
+    """What the VMs of each person hold in the tenant."""
+    rows = db.session.execute(
+        select(Vm.owner_id, *_SUMS).where(Vm.tenant_id == tenant_id, COUNTS).group_by(Vm.owner_id)
+    )
+    return {owner_id: Amount(*(int(value) for value in sums)) for owner_id, *sums in rows}
 
 
 def lines(tenant: Tenant, asked: Amount | None = None, *, but: UUID | None = None) -> list[Line]:

@@ -1,0 +1,123 @@
+"""Links: where an invitation is accepted, and where a password is set anew. Their tokens let people in.
+
+The token rides in the query, which our logs leave out, never in the path.
+"""
+
+from datetime import datetime
+
+from flask import Blueprint, flash, redirect, render_template, request, session, url_for
+from flask.typing import ResponseReturnValue
+from flask_login import current_user
+from flask_wtf import FlaskForm
+from wtforms import PasswordField, StringField
+from wtforms.validators import InputRequired, Length
+
+from portal.domain.people import accounts, invitations, resets
+from portal.domain.people.access import Permission
+from portal.domain.people.invitations import Invitation
+from portal.domain.tenants import tenants
+from portal.web import limits, signing
+from portal.web.forms import accepted
+from portal.web.guards import needs, public
+
+blueprint = Blueprint("links", __name__)
+_ENOUGH = f"At least {accounts.MIN_PASSWORD} characters."
+
+
+class AccountForm(FlaskForm):
+    """What a new account needs."""
+
+    name = StringField("Your name", [InputRequired("Your name is missing.")])
+    password = PasswordField(
+        "Password", [InputRequired("A password is missing."), Length(max=1000)], description=_ENOUGH
+    )
+
+
+class ResetForm(FlaskForm):
+    """The new password."""
+
+    password = PasswordField(
+        "New password", [InputRequired("The new password is missing."), Length(max=1000)], description=_ENOUGH
+    )
+
+
+@blueprint.get("/invitation")
+@public
+def invitation() -> ResponseReturnValue:
+    """What the invitation is for, and how to accept it."""
+    return _invitation(AccountForm())
+
+
+@blueprint.post("/invitation")
+@public
+@limits.limiter.limit("60 per 15 minutes", deduct_when=limits.was_wrong)
+def accept() -> ResponseReturnValue:
+    """A new account, signed in."""
+    form = AccountForm()
+    typed = {"name": form.name.data or "", "password": form.password.data or ""}
+    opened = form.validate() and accepted(form, invitations.accept, _token(), **typed, agent=signing.agent())
+    if not opened:
+        return _invitation(form), limits.WRONG
+    signing.take(opened)
+    flash(f"Welcome, {opened.user.name}. Your account is ready.", "good")
+    return redirect(url_for("home.show"))
+
+
+@blueprint.post("/invitation/join")
+@needs(Permission.ACCOUNT_MANAGE)
+def join() -> ResponseReturnValue:
+    """Somebody who has an account goes where they are invited to, and works there from here on."""
+    joined = invitations.join(_token(), by=current_user)
+    if joined.tenant_id:
+        session["tenant"] = str(joined.tenant_id)
+    flash("You are in.", "good")
+    return redirect(url_for("home.show"))
+
+
+@blueprint.get("/reset")
+@public
+def reset() -> ResponseReturnValue:
+    """Asks for the new password."""
+    return render_template("links/reset.html", form=ResetForm(), link=resets.read(_token()), token=_token())
+
+
+@blueprint.post("/reset")
+@public
+@limits.limiter.limit("60 per 15 minutes", deduct_when=limits.was_wrong)
+def set_password() -> ResponseReturnValue:
+    """The new password holds; the person signs in with it."""
+    form, token = ResetForm(), _token()
+    person = form.validate() and accepted(form, resets.use, token, form.password.data or "")
+    if not person:
+        return render_template(
+            "links/reset.html", form=form, link=resets.read(token), token=token
+        ), limits.WRONG
+    signing.leave()
+    flash("Your new password holds. Sign in with it.", "good")
+    return redirect(url_for("auth.sign_in"))
+
+
+def made(of: str, token: str, *, email: str, until: datetime, back: str) -> str:
+    """The page that shows a link the only time it can be shown. `of`: "invitation" or "reset"."""
+    url = url_for(f"links.{of}", token=token, _external=True)
+    return render_template("links/made.html", of=of, url=url, email=email, until=until, back=back)
+
+
+def _invitation(form: AccountForm) -> str:
+    found = invitations.read(_token())
+    return render_template(
+        "links/invitation.html",
+        form=form,
+        invitation=found,
+        token=_token(),
+        tenant=_tenant_of(found),
+        known=accounts.find(found.email) is not None,
+    )
+
+
+def _tenant_of(invitation: Invitation) -> str | None:
+    return tenants.names([invitation.tenant_id]).get(invitation.tenant_id) if invitation.tenant_id else None
+
+
+def _token() -> str:
+    return str(request.values.get("token", ""))
