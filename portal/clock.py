@@ -13,7 +13,7 @@ import threading
 from flask import Flask
 
 from portal.app import create_app
-from portal.domain.store import volatile
+from portal.domain.store import keyring, volatile
 from portal.domain.vms import polling
 
 logger = logging.getLogger(__name__)
@@ -62,6 +62,8 @@ class Clock:
 def main() -> None:
     """Ticks until it is asked to stop."""
     clock = Clock(create_app())
+    with clock.app.app_context():
+        keyring.tell()
     for sign in (signal.SIGTERM, signal.SIGINT):
         signal.signal(sign, lambda *_: clock.stopped.set())
     clock.run()

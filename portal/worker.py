@@ -26,7 +26,7 @@ from portal import log
 from portal.app import create_app
 from portal.cli.processes import die_with_parent
 from portal.domain.catalog import catalog
-from portal.domain.store import volatile, wake
+from portal.domain.store import keyring, volatile, wake
 from portal.domain.store.db import db
 from portal.domain.tenants import doctor as doctoring
 from portal.domain.vms import handover as handovers
@@ -167,6 +167,7 @@ def _warm_up() -> None:
 def main(queue: str) -> None:
     """Works until it is asked to stop; then ends the job at hand first."""
     with app().app_context():
+        keyring.tell()
         worker = Worker(queue, volatile.client())
         _warm_up()
         logger.info("worker %s is up", worker.name)

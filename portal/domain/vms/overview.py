@@ -10,7 +10,7 @@ from sqlalchemy import func, select
 from portal.domain.people import access
 from portal.domain.people.access import Permission
 from portal.domain.people.models import User
-from portal.domain.store import pulse, volatile, wake
+from portal.domain.store import keyring, pulse, volatile, wake
 from portal.domain.store.db import db, now
 from portal.domain.store.pulse import Sign
 from portal.domain.tenants import circuits
@@ -56,7 +56,7 @@ def read(by: User) -> Overview:
     access.require(by, Permission.SYSTEM_VIEW)
     beats, queues = _redis()
     return Overview(
-        signs=pulse.signs(),
+        signs=[*pulse.signs(), keyring.sign()],
         beats=beats,
         queues=queues,
         clouds=_clouds(),
