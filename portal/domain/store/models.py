@@ -36,7 +36,7 @@ class AuditEntry(Base):
     tenant_id: Mapped[UUID | None]
     vm_id: Mapped[UUID | None]
     address: Mapped[str | None]
-    request_id: Mapped[str | None]
+    request_id: Mapped[str | None] = mapped_column(index=True)
     detail: Mapped[dict[str, Any]] = mapped_column(default=dict)
     previous_hash: Mapped[str] = mapped_column(String(64))
     hash: Mapped[str] = mapped_column(String(64))

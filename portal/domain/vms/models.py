@@ -35,6 +35,7 @@ class FindingKind(StrEnum):
 
 
 _STATE = words(State)
+_BEGINNINGS = ("name", "private_ip", "public_ip")
 
 
 class LaunchDraft(Base):
@@ -66,6 +67,8 @@ class Vm(Base):
         Index(None, "tenant_id", "state", "look_at"),
         Index(None, "look_at"),
         Index(None, "tenant_id", "requested_at"),
+        # For how a name or an address begins, whatever order the database's language gives texts.
+        *(Index(None, each, postgresql_ops={each: "varchar_pattern_ops"}) for each in _BEGINNINGS),
     )
 
     id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4)
@@ -118,7 +121,11 @@ class Vm(Base):
 
 
 class Transition(Base):
-    """One move of a VM: from, to, why, and by whom (nobody: the cloud told)."""
+    """One move of a VM: from, to, why, and by whom (nobody: the cloud told).
+
+    `failure` is what the cloud said when it failed, in its own words, and `cloud_request_id` the first of
+    its request ids in them.
+    """
 
     __tablename__ = "transitions"
     __table_args__ = (Index(None, "vm_id", "at"),)
@@ -130,6 +137,8 @@ class Transition(Base):
     new: Mapped[State] = mapped_column(_STATE)
     event: Mapped[str]
     cause: Mapped[str] = mapped_column(Text)
+    failure: Mapped[str | None] = mapped_column(Text)
+    cloud_request_id: Mapped[str | None] = mapped_column(index=True)
     by_id: Mapped[UUID | None] = mapped_column(ForeignKey("users.id"))
     by: Mapped[User | None] = relationship(lazy="joined")
 
@@ -148,7 +157,7 @@ class HeatEvent(Base):
     resource: Mapped[str]
     status: Mapped[str]
     reason: Mapped[str] = mapped_column(Text, default="")
-    physical_id: Mapped[str | None]
+    physical_id: Mapped[str | None] = mapped_column(index=True)
 
 
 class Finding(Base):
