@@ -37,6 +37,11 @@ class Permission(StrEnum):
     CREDENTIAL_VIEW = "credential.view"
     CREDENTIAL_EXAMINE = "credential.examine"
     CREDENTIAL_ROTATE = "credential.rotate"
+    TENANT_VIEW = "tenant.view"
+    TENANT_MANAGE = "tenant.manage"
+    QUOTA_VIEW = "quota.view"
+    QUOTA_REQUEST = "quota.request"
+    QUOTA_CHANGE = "quota.change"
 
     @property
     def changes(self) -> bool:
@@ -50,7 +55,9 @@ _ANYONE = {P.HOME_VIEW, P.ACCOUNT_MANAGE, P.TENANT_SWITCH, P.CATALOG_VIEW, P.KEY
 # What a role may do in a tenant the person belongs to.
 IN_OWN_TENANTS: dict[Role, frozenset[Permission]] = {
     role: frozenset(
-        _ANYONE | {P.CATALOG_REFRESH, P.VM_VIEW, P.VM_LAUNCH, P.VM_DELETE, P.VM_POWER, P.VM_CONSOLE}
+        _ANYONE
+        | {P.CATALOG_REFRESH, P.VM_VIEW, P.VM_LAUNCH, P.VM_DELETE, P.VM_POWER, P.VM_CONSOLE}
+        | {P.QUOTA_VIEW, P.QUOTA_REQUEST}
     )
     for role in (Role.MEMBER, Role.ADMIN)
 } | {Role.SUPPORT: frozenset(_ANYONE | {P.VM_VIEW})}
@@ -70,6 +77,7 @@ EVERYWHERE: dict[Role, frozenset[Permission]] = {
             *(P.SYSTEM_VIEW, P.SUPPORT_VIEW, P.FINDING_VIEW, P.FINDING_SETTLE, P.ACCESS_VIEW),
             *(P.USAGE_VIEW, P.MEMBER_VIEW, P.MEMBER_MANAGE, P.PERSON_VIEW, P.PERSON_MANAGE),
             *(P.CREDENTIAL_VIEW, P.CREDENTIAL_EXAMINE, P.CREDENTIAL_ROTATE),
+            *(P.TENANT_VIEW, P.TENANT_MANAGE, P.QUOTA_VIEW, P.QUOTA_CHANGE),
         }
     ),
 }
@@ -122,6 +130,11 @@ MEANINGS: dict[Permission, str] = {
     P.CREDENTIAL_VIEW: "See how tenants sign in to their clouds, without the secrets",
     P.CREDENTIAL_EXAMINE: "Have a credential examined",
     P.CREDENTIAL_ROTATE: "Add, rotate and revoke credentials",
+    P.TENANT_VIEW: "See every tenant's settings and networks",
+    P.TENANT_MANAGE: "Connect, change, suspend and archive tenants, choose their networks",
+    P.QUOTA_VIEW: "See a tenant's quotas, its use and requests for more",
+    P.QUOTA_REQUEST: "Ask for more of a quota",
+    P.QUOTA_CHANGE: "Set quotas and answer requests for more",
 }
 
 

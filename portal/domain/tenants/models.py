@@ -74,7 +74,7 @@ class Tenant(Base):
     suspended_why: Mapped[str | None] = mapped_column(Text)
     archived_at: Mapped[datetime | None] = mapped_column(index=True)
 
-    # When an admin last set the quotas, and what the cloud itself allows: {name: {limit, used}}, -1 for no limit.
+    # When an admin last set the quotas. What the cloud itself allows: {name: {limit, used}}, -1 for no limit.
     quotas_set_at: Mapped[datetime | None]
     cloud_limits: Mapped[dict[str, Any]] = mapped_column(default=dict)
     # What floating IPs may come from, as Neutron shows it: each with id and name.
