@@ -38,6 +38,11 @@ _STATE = words(State)
 _BEGINNINGS = ("name", "private_ip", "public_ip")
 
 
+def _some(name: str, *columns: str, where: str) -> Index:
+    """An index of the rows that meet the condition; a change of the others costs it nothing."""
+    return Index(name, *columns, sqlite_where=text(where), postgresql_where=text(where))
+
+
 class LaunchDraft(Base):
     """A launch being put together; its id is the client request id, so it can become one VM only."""
 
@@ -65,15 +70,22 @@ class Vm(Base):
     __table_args__ = (
         UniqueConstraint("tenant_id", "client_request_id"),
         Index(None, "tenant_id", "state", "look_at"),
-        Index(None, "look_at"),
         Index(None, "tenant_id", "requested_at"),
+        # The list of all tenants, also by a state that few VMs are in.
+        Index(None, "requested_at"),
+        _some("ix_vms_state_requested_at", "state", "requested_at", where="state != 'active'"),
+        # What is due: few VMs are on their way, the others rest (see polling).
+        _some("ix_vms_works", "look_at", where="state IN ('requested', 'provisioning', 'deleting')"),
+        _some("ix_vms_rests", "look_at", where="state = 'active' OR state = 'error' AND stack_id IS NOT NULL"),
+        _some("ix_vms_power_due_at", "power_due_at", where="power_due_at IS NOT NULL"),
+        _some("ix_vms_look_failures", "look_failures", where="look_failures > 0"),
         # For how a name or an address begins, whatever order the database's language gives texts.
         *(Index(None, each, postgresql_ops={each: "varchar_pattern_ops"}) for each in _BEGINNINGS),
     )
 
     id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4)
     tenant_id: Mapped[UUID] = mapped_column(ForeignKey("tenants.id"))
-    owner_id: Mapped[UUID] = mapped_column(ForeignKey("users.id"), index=True)
+    owner_id: Mapped[UUID] = mapped_column(ForeignKey("users.id"))
     client_request_id: Mapped[UUID]
     name: Mapped[str]
     state: Mapped[State] = mapped_column(_STATE, default=State.REQUESTED)
@@ -103,7 +115,7 @@ class Vm(Base):
     power_asked: Mapped[str | None]
     power_asked_at: Mapped[datetime | None]
     power_sent_at: Mapped[datetime | None]
-    power_due_at: Mapped[datetime | None] = mapped_column(index=True)
+    power_due_at: Mapped[datetime | None]
     power_trouble: Mapped[str | None] = mapped_column(Text)
 
     look_at: Mapped[datetime] = mapped_column(default=now)
