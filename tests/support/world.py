@@ -15,8 +15,8 @@ from portal.domain.people.models import Role, User
 from portal.domain.store.db import Base, db, now, transaction
 from portal.domain.tenants import credentials, doctor, tenants
 from portal.domain.tenants.models import Tenant
-from portal.domain.vms import drafts, handover, lifecycle, polling, power, provisioning, reconcile
-from portal.domain.vms.models import LaunchDraft, State, Vm
+from portal.domain.vms import drafts, handover, ladder, lifecycle, polling, power, provisioning, reconcile
+from portal.domain.vms.models import Finding, LaunchDraft, State, Vm
 from portal.openstack.cloud import Access, Cloud, MemoryTokens, Password
 
 PASSWORD = "correct-horse-1"
@@ -63,6 +63,7 @@ class Worker:
             *((provisioning.step, vm_id) for vm_id in due.steps),
             *((polling.poll, tenant_id) for tenant_id in due.tenants),
             *((power.step, vm_id) for vm_id in due.powers),
+            *((ladder.step, finding_id) for finding_id in due.settles),
             *((reconcile.sweep, tenant_id) for tenant_id in due.reconciles),
             *((doctor.examine, credential_id) for credential_id in due.doctors),
             *((handover.step, credential_id) for credential_id in due.handovers),
@@ -89,7 +90,8 @@ class Worker:
         moments = db.session.execute(
             select(func.min(Vm.look_at), func.min(Vm.power_due_at)).where(Vm.state != State.DELETED)
         ).one()
-        waits = [(moment - now()).total_seconds() for moment in moments if moment]
+        asked = db.session.scalar(select(func.min(Finding.due_at)).where(Finding.resolved_at.is_(None)))
+        waits = [(moment - now()).total_seconds() for moment in (*moments, asked) if moment]
         return max(0.05, min(waits, default=1.0))
 
     def _on_its_way(self) -> list[str]:
@@ -98,7 +100,7 @@ class Worker:
             f"{vm.name} {vm.state} {vm.power_asked or ''} {vm.trouble or ''}"
             for vm in db.session.scalars(select(Vm)).unique()
             if vm.state in lifecycle.WORKING or vm.power_asked
-        ]
+        ] + [str(asked) for asked in db.session.scalars(select(Finding.asked)) if asked]
 
 
 def add_person(email: str, role: Role, *tenants_of: Tenant) -> User:

@@ -63,6 +63,11 @@ def resume(tenant_id: UUID) -> None:
     _put(VMS, "resume", tenant_id)
 
 
+def finding(finding_id: UUID) -> None:
+    """Somebody should go on with what was asked about this finding."""
+    _put(VMS, "settle", finding_id)
+
+
 def verify(check_id: UUID) -> None:
     """Somebody should go on with this verification of the audit."""
     _put(CHORES, "verify", check_id)

@@ -15,7 +15,18 @@ from portal.domain.store.db import db, now, only_writable
 from portal.domain.store.errors import NotFound
 from portal.domain.vms.models import Finding, FindingKind, Vm
 
-__all__ = ["Finding", "FindingKind", "get", "note", "of_vm", "open_ones", "resolve", "settled_ones", "vms_of"]
+__all__ = [
+    "Finding",
+    "FindingKind",
+    "get",
+    "note",
+    "of_vm",
+    "open_ones",
+    "resolve",
+    "settled_ones",
+    "tell",
+    "vms_of",
+]
 
 # How the answer of a finding begins that an admin ignored.
 IGNORED = "Ignored: "
@@ -59,6 +70,9 @@ def note(
             vm_id=vm_id,
             detail={"kind": kind.value, "subject": subject, **proof},
         )
+    elif found.tried and kind is FindingKind.STUCK_DELETE:
+        last = found.tried[-1] | {"then": f"It stuck again: {proof.get('reason')}"}
+        found.tried = [*found.tried[:-1], last]
     found.last_seen, found.proof = now(), dict(proof)
     if settled:
         resolve(found, settled, by=None)
@@ -137,6 +151,20 @@ def get(finding_id: UUID, *, for_: User) -> Finding:
     if finding is None:
         raise NotFound("There is no such finding.")
     return finding
+
+
+def tell(finding: Finding, remedy: str, by: str, words: str) -> None:
+    """What came of a remedy that `by` asked for; runs inside the caller's transaction."""
+    only_writable()
+    done = {"remedy": remedy, "by": by, "at": now().isoformat(), "words": words}
+    finding.tried = [*finding.tried, done]
+    audit.record(
+        "finding.tried",
+        by=None,
+        tenant_id=finding.tenant_id,
+        vm_id=finding.vm_id,
+        detail={"kind": finding.kind.value, "subject": finding.subject, **done},
+    )
 
 
 def resolve(finding: Finding, answer: str, *, by: User | None) -> None:

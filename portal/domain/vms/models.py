@@ -5,7 +5,7 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import ForeignKey, Index, Text, UniqueConstraint, text
+from sqlalchemy import JSON, ForeignKey, Index, Text, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from portal.domain.people.models import User
@@ -30,6 +30,8 @@ class FindingKind(StrEnum):
     ORPHAN_STACK = "orphan_stack"
     DUPLICATE_STACK = "duplicate_stack"
     LEFTOVER_STACK = "leftover_stack"
+    STRAY_PORT = "stray_port"
+    STRAY_FLOATING_IP = "stray_floating_ip"
     VANISHED = "vanished"
     STUCK_DELETE = "stuck_delete"
 
@@ -175,7 +177,8 @@ class HeatEvent(Base):
 class Finding(Base):
     """A difference between a cloud and our records, with its proof, until it is gone or an admin settled it.
 
-    `subject` is the OpenStack id it is about; `answer` says how it was settled.
+    `subject` is the OpenStack id it is about; `answer` says how it was settled. `asked` is the remedy that a
+    worker carries out now, looked at when `due_at` says; `tried` are those of before, with what came of them.
     """
 
     __tablename__ = "findings"
@@ -199,6 +202,9 @@ class Finding(Base):
     proof: Mapped[dict[str, Any]]
     first_seen: Mapped[datetime] = mapped_column(default=now)
     last_seen: Mapped[datetime] = mapped_column(default=now)
+    asked: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
+    due_at: Mapped[datetime | None] = mapped_column(index=True)
+    tried: Mapped[list[dict[str, str]]] = mapped_column(JSON, default=list)
     resolved_at: Mapped[datetime | None] = mapped_column(index=True)
     answer: Mapped[str | None] = mapped_column(Text)
     by_id: Mapped[UUID | None] = mapped_column(ForeignKey("users.id"))

@@ -14,7 +14,7 @@ from portal.domain.catalog import catalog
 from portal.domain.store import wake
 from portal.domain.store.db import db, now
 from portal.domain.tenants import clouds, doctor, revoking
-from portal.domain.vms import claims, lifecycle, provisioning, reconcile, verdicts
+from portal.domain.vms import claims, ladder, lifecycle, provisioning, reconcile, verdicts
 from portal.domain.vms.models import State, Vm
 from portal.openstack.cloud import Cloud
 from portal.openstack.errors import NotFound
@@ -53,6 +53,7 @@ class Due:
     reconciles: Sequence[UUID]
     doctors: Sequence[UUID]
     handovers: Sequence[UUID]
+    settles: Sequence[UUID]
 
 
 def due(*, resting: int = RESTING_AT_ONCE) -> Due:
@@ -74,6 +75,7 @@ def due(*, resting: int = RESTING_AT_ONCE) -> Due:
         reconciles=reconcile.due(),
         doctors=doctor.due(),
         handovers=revoking.due(),
+        settles=ladder.due(),
     )
 
 
@@ -102,6 +104,7 @@ def tick() -> int:
         (found.reconciles, wake.reconcile),
         (found.doctors, wake.doctor),
         (found.handovers, wake.handover),
+        (found.settles, wake.finding),
     )
     for ids, put in work:
         for subject in ids:

@@ -1,4 +1,5 @@
-"""Reconciling: every stack that bears our mark against our records, in one bulk question per tenant.
+"""Reconciling: every stack that bears our mark against our records, in one bulk question per tenant; then
+every port and floating IP, in two more.
 
 Proven ours is a stack with both tags, `portal` and `vm-<id>`, in the tenant's own project, whose id is a VM
 of that tenant. Only such a stack is ever deleted by itself; one of a VM we never knew is shown to an admin.
@@ -15,7 +16,7 @@ from portal.domain.store.db import db, now, transaction
 from portal.domain.store.errors import DomainError
 from portal.domain.tenants import clouds
 from portal.domain.tenants.models import Tenant
-from portal.domain.vms import findings
+from portal.domain.vms import findings, strays
 from portal.domain.vms.models import Finding, FindingKind, State, Vm
 from portal.domain.vms.provisioning import SHOW_TIME, TAG
 from portal.openstack.cloud import Cloud
@@ -49,7 +50,8 @@ def sweep(tenant_id: UUID) -> bool:
         return False
     pause = EVERY
     try:
-        _compare(tenant_id, clouds.of(tenant_id))
+        cloud = clouds.of(tenant_id)
+        strays.compare(tenant_id, cloud, with_stack=_compare(tenant_id, cloud))
     except (OpenStackError, DomainError) as error:
         logger.warning("not reconciled: %s", error, extra={"tenant_id": str(tenant_id)})
         pause = AFTER_TROUBLE
@@ -60,9 +62,10 @@ def sweep(tenant_id: UUID) -> bool:
     return True
 
 
-def _compare(tenant_id: UUID, cloud: Cloud) -> None:
+def _compare(tenant_id: UUID, cloud: Cloud) -> set[UUID]:
+    """Answers the VMs whose mark a live stack bears."""
     live = [stack for stack in cloud.heat.tagged(TAG) if not stack.is_deleted]
-    ids = {stack.id: vm_id for stack in live if (vm_id := _marked(stack))}
+    ids = {stack.id: vm_id for stack in live if (vm_id := strays.mark_of(stack.tags))}
     # The stacks are read before the VMs: a VM made meanwhile is in the table, its stack not yet in the list.
     vms = {vm.id: vm for vm in db.session.scalars(select(Vm).where(Vm.id.in_(set(ids.values()))))}
     on_record = {vm.stack_id for vm in vms.values()} & {stack.id for stack in live}
@@ -75,6 +78,7 @@ def _compare(tenant_id: UUID, cloud: Cloud) -> None:
                 _found(kind, tenant_id, stack, vm, cloud, recorded=bool(vm and vm.stack_id in on_record))
     with transaction():
         findings.settle_gone(tenant_id, [stack.id for stack in live], ABOUT_STACKS)
+    return set(ids.values())
 
 
 def _kind(stack: Stack, vm: Vm | None) -> FindingKind | None:
@@ -128,17 +132,6 @@ def _asked(kind: FindingKind, tenant_id: UUID, stack_id: str) -> str | None:
         )
     )
     return str(proof["delete_asked_by"]) if proof and "delete_asked_by" in proof else None
-
-
-def _marked(stack: Stack) -> UUID | None:
-    """The VM whose mark the stack bears."""
-    for tag in stack.tags:
-        if tag.startswith("vm-"):
-            try:
-                return UUID(tag.removeprefix("vm-"))
-            except ValueError:
-                continue
-    return None
 
 
 def _delete(cloud: Cloud, stack: Stack) -> None:

@@ -1,5 +1,6 @@
 """Remedies: what an admin may do about a finding, in the order it is tried."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -12,7 +13,7 @@ from portal.domain.store import audit, wake
 from portal.domain.store.db import db, now, transaction
 from portal.domain.store.errors import Refused
 from portal.domain.tenants.models import Tenant
-from portal.domain.vms import findings, lifecycle
+from portal.domain.vms import blockers, findings, lifecycle
 from portal.domain.vms.findings import IGNORED
 from portal.domain.vms.lifecycle import Event
 from portal.domain.vms.models import Finding, FindingKind, State, Vm
@@ -25,7 +26,11 @@ class Remedy(StrEnum):
 
     ADOPT = "adopt"
     DELETE_STACK = "delete_stack"
+    DELETE_STRAY = "delete_stray"
+    RESTORE = "restore"
     RETRY_DELETE = "retry_delete"
+    CHECK_DELETE = "check_delete"
+    REMOVE_BLOCKERS = "remove_blockers"
     GIVE_UP = "give_up"
     IGNORE = "ignore"
 
@@ -34,9 +39,20 @@ LADDERS: dict[FindingKind, tuple[Remedy, ...]] = {
     FindingKind.ORPHAN_STACK: (Remedy.DELETE_STACK, Remedy.IGNORE),
     FindingKind.DUPLICATE_STACK: (Remedy.ADOPT, Remedy.DELETE_STACK, Remedy.IGNORE),
     FindingKind.LEFTOVER_STACK: (Remedy.DELETE_STACK, Remedy.IGNORE),
-    FindingKind.VANISHED: (Remedy.RETRY_DELETE, Remedy.IGNORE),
-    FindingKind.STUCK_DELETE: (Remedy.RETRY_DELETE, Remedy.GIVE_UP, Remedy.IGNORE),
+    FindingKind.STRAY_PORT: (Remedy.DELETE_STRAY, Remedy.IGNORE),
+    FindingKind.STRAY_FLOATING_IP: (Remedy.DELETE_STRAY, Remedy.IGNORE),
+    FindingKind.VANISHED: (Remedy.RESTORE, Remedy.RETRY_DELETE, Remedy.IGNORE),
+    FindingKind.STUCK_DELETE: (
+        Remedy.RETRY_DELETE,
+        Remedy.CHECK_DELETE,
+        Remedy.REMOVE_BLOCKERS,
+        Remedy.GIVE_UP,
+        Remedy.IGNORE,
+    ),
 }
+# What a worker does after the answer (see ladder.py); its outcome is told on the finding.
+BY_WORKER = frozenset({Remedy.DELETE_STRAY, Remedy.RESTORE, Remedy.CHECK_DELETE, Remedy.REMOVE_BLOCKERS})
+NEEDS_REASON = frozenset({Remedy.RESTORE, Remedy.GIVE_UP, Remedy.IGNORE})
 
 
 @dataclass(frozen=True)
@@ -44,16 +60,25 @@ class _Settling:
     """Somebody settles a finding, for a reason."""
 
     finding: Finding
+    remedy: Remedy
     reason: str
     by: User
 
 
 def of(finding: Finding, user: User) -> list[Remedy]:
     """What this person may do about it now."""
-    if finding.resolved_at or not access.allows(user, Permission.FINDING_SETTLE):
+    if finding.resolved_at or finding.asked or not access.allows(user, Permission.FINDING_SETTLE):
         return []
     vm = findings.vms_of([finding], user).get(finding.vm_id) if finding.vm_id else None
     return [remedy for remedy in LADDERS[finding.kind] if _fits(remedy, finding, vm)]
+
+
+def recommended(finding: Finding, offered: list[Remedy]) -> Remedy | None:
+    """The next rung: the first of those offered that comes after whatever was tried already."""
+    ladder = LADDERS[finding.kind]
+    tried = [ladder.index(each) for each in ladder if any(one["remedy"] == each for one in finding.tried)]
+    later = [each for each in offered if ladder.index(each) > max(tried, default=-1)]
+    return next(iter(later or offered), None)
 
 
 def _fits(remedy: Remedy, finding: Finding, vm: Vm | None) -> bool:
@@ -62,21 +87,27 @@ def _fits(remedy: Remedy, finding: Finding, vm: Vm | None) -> bool:
         return vm is not None and vm.state in _ADOPTABLE
     if remedy is Remedy.RETRY_DELETE:
         return vm is not None and vm.state not in {State.DELETING, State.DELETED}
+    if remedy is Remedy.REMOVE_BLOCKERS and not removable(finding):
+        return False
+    if remedy in {Remedy.CHECK_DELETE, Remedy.REMOVE_BLOCKERS, Remedy.RESTORE}:
+        return vm is not None and vm.state is State.ERROR
     return remedy is not Remedy.DELETE_STACK or "delete_asked_by" not in finding.proof
 
 
 def apply(finding: Finding, remedy: Remedy, *, reason: str, by: User) -> None:
     """Does it; whatever the cloud has to do is done by a worker. Raises Forbidden, Refused."""
     access.require(by, Permission.FINDING_SETTLE)
-    if remedy in {Remedy.IGNORE, Remedy.GIVE_UP} and not reason.strip():
+    if remedy in NEEDS_REASON and not reason.strip():
         raise Refused("Say why, for those who come after you.", field="reason")
     with transaction():
         db.session.refresh(finding, with_for_update={"of": Finding})
         if finding.resolved_at or remedy not in LADDERS[finding.kind]:
             raise Refused("This finding is settled already, or can't be settled this way.")
-        answer = _APPLY[remedy](_Settling(finding, reason.strip(), by))
+        if finding.asked:
+            raise Refused("Something is being done about this finding just now. Wait for what comes of it.")
+        answer = _APPLY[remedy](_Settling(finding, remedy, reason.strip(), by))
         audit.record(
-            "finding.settled",
+            "finding.asked" if remedy in BY_WORKER else "finding.settled",
             by=by,
             tenant_id=finding.tenant_id,
             vm_id=finding.vm_id,
@@ -89,6 +120,9 @@ def apply(finding: Finding, remedy: Remedy, *, reason: str, by: User) -> None:
         )
         if answer:
             findings.resolve(finding, answer, by=by)
+    if remedy in BY_WORKER:
+        wake.finding(finding.id)
+        return
     wake.reconcile(finding.tenant_id)
     if finding.vm_id:
         wake.vm(finding.vm_id)
@@ -100,6 +134,23 @@ def _delete_stack(settling: _Settling) -> str | None:
     db.session.execute(
         update(Tenant).where(Tenant.id == settling.finding.tenant_id).values(reconcile_due_at=now())
     )
+    return None
+
+
+def _hand_over(settling: _Settling) -> str | None:
+    """A worker does it, and tells on the finding what came of it."""
+    finding = settling.finding
+    vm = db.session.get(Vm, finding.vm_id) if finding.vm_id else None
+    if not _fits(settling.remedy, finding, vm):
+        raise Refused("This can't be done any more, as things are now.")
+    finding.asked = {
+        "remedy": settling.remedy.value,
+        "by": settling.by.email,
+        "by_id": str(settling.by.id),
+        "at": now().isoformat(),
+        "reason": settling.reason,
+    }
+    finding.due_at = now()
     return None
 
 
@@ -125,12 +176,15 @@ def _retry_delete(settling: _Settling) -> str | None:
         changes={"failure": None, "delete_sent_at": None, "delete_tries": 0},
     ):
         raise Refused(f"{vm.name} is {vm.state.value} now, so its deletion can't be tried again.")
+    words = "The deletion was asked for again."
+    findings.tell(settling.finding, settling.remedy.value, settling.by.email, words)
     return None
 
 
 def _give_up(settling: _Settling) -> str | None:
     vm = _vm(settling.finding)
-    words = f"Given up: {settling.reason} Left behind: {', '.join(left_behind(vm)) or 'nothing known'}."
+    left = ", ".join(left_behind(vm, settling.finding)) or "nothing known"
+    words = f"Given up: {settling.reason} Left behind: {left}."
     if vm.state is State.ERROR:
         lifecycle.fire(vm, Event.DELETE, cause="An admin gives the deletion up.", by=settling.by)
         db.session.refresh(vm)
@@ -140,10 +194,23 @@ def _give_up(settling: _Settling) -> str | None:
     return words
 
 
-def left_behind(vm: Vm) -> list[str]:
+def left_behind(vm: Vm, finding: Finding) -> list[str]:
     """What may still be in OpenStack when the VM's deletion is given up, each with its id or address."""
     known = {"stack": vm.stack_id, "server": vm.server_id, "floating IP": vm.public_ip}
-    return [f"{what} {which}" for what, which in known.items() if which]
+    left = [f"{what} {which}" for what, which in known.items() if which]
+    blocking = [
+        each for each in finding.proof.get("blockers", ()) if each.get("id") not in {None, "", vm.server_id}
+    ]
+    return left + [f"{each['resource']} {each['id']} ({each['type']})" for each in blocking]
+
+
+def removable(finding: Finding) -> list[Mapping[str, str]]:
+    """What blocks the finding's stack and could be deleted by its own API."""
+    return [
+        each
+        for each in finding.proof.get("blockers", ())
+        if each.get("id") and each.get("type") in blockers.WAYS
+    ]
 
 
 def _ignore(settling: _Settling) -> str | None:
@@ -160,6 +227,7 @@ def _vm(finding: Finding) -> Vm:
 _APPLY = {
     Remedy.ADOPT: _adopt,
     Remedy.DELETE_STACK: _delete_stack,
+    **dict.fromkeys(BY_WORKER, _hand_over),
     Remedy.RETRY_DELETE: _retry_delete,
     Remedy.GIVE_UP: _give_up,
     Remedy.IGNORE: _ignore,

@@ -34,6 +34,7 @@ class Verdict:
 
 
 NOT_YET = Verdict()
+OUTPUTS = ("server_id", "private_ip", "public_ip")
 
 
 def judge(
@@ -47,7 +48,7 @@ def judge(
     judged, verdict = vm.state, _verdict(vm, stack, cloud)
     if verdict.event or verdict.changes:
         return _write(vm, judged, verdict, stack_status=stack.status)
-    return _see(vm, stack, servers)
+    return _see(vm, stack, servers, cloud)
 
 
 def _write(vm: Vm, judged: State, verdict: Verdict, **seen: Any) -> bool:
@@ -73,13 +74,16 @@ def _verdict(vm: Vm, stack: Stack, cloud: Cloud) -> Verdict:
     if vm.state is State.DELETING:
         return _deletion(vm, stack, cloud)
     if stack.is_complete and stack.action != "DELETE" and vm.state in {State.PROVISIONING, State.ERROR}:
-        if vm.state is State.ERROR and vm.active_at:
+        # A check completes also on a stack that was never whole, or that is half deleted.
+        if vm.state is State.ERROR and (vm.active_at or stack.action == "CHECK"):
             return NOT_YET
-        return Verdict(Event.COMPLETED, "Heat completed the stack.", _outputs(cloud.heat.outputs(stack.id)))
+        facts = {"active_at": now(), "power": "ACTIVE", "failure": None}
+        seen = outputs(cloud.heat.outputs(stack.id))
+        return Verdict(Event.COMPLETED, "Heat completed the stack.", seen | facts)
     if vm.state is State.PROVISIONING and stack.has_failed:
         failure = explain.clean(stack.reason)
         return Verdict(Event.FAILED, "Heat failed to create the stack.", {"failure": failure})
-    return _impatience(vm, stack)
+    return _impatience(vm, stack, cloud)
 
 
 def _deletion(vm: Vm, stack: Stack, cloud: Cloud) -> Verdict:
@@ -87,7 +91,7 @@ def _deletion(vm: Vm, stack: Stack, cloud: Cloud) -> Verdict:
         return _failed_deletion(vm, stack, cloud)
     if not stack.is_deleting and vm.delete_sent_at and now() - vm.delete_sent_at > DELETE_SHOW_TIME:
         cloud.heat.delete(stack.id, stack.name)
-    return _impatience(vm, stack)
+    return _impatience(vm, stack, cloud)
 
 
 def _failed_deletion(vm: Vm, stack: Stack, cloud: Cloud) -> Verdict:
@@ -102,12 +106,7 @@ def _failed_deletion(vm: Vm, stack: Stack, cloud: Cloud) -> Verdict:
                 "trouble": f"Heat could not delete all of it; the portal tries again {again}. {stack.reason}",
             }
         )
-    blockers = [
-        {"resource": one.name, "type": one.type, "id": one.physical_id, "reason": one.reason}
-        for one in cloud.heat.resources(stack.name, stack.id)
-        if one.status == "DELETE_FAILED"
-    ]
-    proof = {"stack": stack.id, "reason": stack.reason, "blockers": blockers}
+    proof = {"stack": stack.id, "reason": stack.reason, "blockers": _blockers(stack, cloud)}
     return Verdict(
         Event.FAILED,
         "Heat failed to delete the stack.",
@@ -116,7 +115,16 @@ def _failed_deletion(vm: Vm, stack: Stack, cloud: Cloud) -> Verdict:
     )
 
 
-def _impatience(vm: Vm, stack: Stack) -> Verdict:
+def _blockers(stack: Stack, cloud: Cloud) -> list[dict[str, str]]:
+    """The resources whose deletion failed, or doesn't end."""
+    return [
+        {"resource": one.name, "type": one.type, "id": one.physical_id, "reason": one.reason}
+        for one in cloud.heat.resources(stack.name, stack.id)
+        if one.status in {"DELETE_FAILED", "DELETE_IN_PROGRESS"}
+    ]
+
+
+def _impatience(vm: Vm, stack: Stack, cloud: Cloud) -> Verdict:
     patience = PATIENCE.get(vm.state)
     # What was asked in a silence has its time from the cloud's first answer (see claims).
     asked = max(vm.state_since, vm.delete_sent_at or vm.state_since)
@@ -125,23 +133,15 @@ def _impatience(vm: Vm, stack: Stack) -> Verdict:
     words = lifecycle.overdue(vm.state)
     finding = None
     if vm.state is State.DELETING:
-        proof = {"stack": stack.id, "status": stack.status, "reason": words}
+        found = _blockers(stack, cloud)
+        proof = {"stack": stack.id, "status": stack.status, "reason": words, "blockers": found}
         finding = (FindingKind.STUCK_DELETE, stack.id, proof)
     return Verdict(Event.FAILED, words, {"failure": words, "delete_sent_at": None}, finding)
 
 
-def _outputs(outputs: Mapping[str, object]) -> dict[str, Any]:
-    def text(name: str) -> str | None:
-        return str(outputs[name]) if outputs.get(name) else None
-
-    return {
-        "server_id": text("server_id"),
-        "private_ip": text("private_ip"),
-        "public_ip": text("public_ip"),
-        "active_at": now(),
-        "power": "ACTIVE",
-        "failure": None,
-    }
+def outputs(told: Mapping[str, object]) -> dict[str, Any]:
+    """What a VM's record takes from the outputs of its stack."""
+    return {name: str(told[name]) if told.get(name) else None for name in OUTPUTS}
 
 
 def _missing(vm: Vm, cloud: Cloud) -> bool:
@@ -164,15 +164,13 @@ def _missing(vm: Vm, cloud: Cloud) -> bool:
     return _write(vm, judged, Verdict(Event.FAILED, words, {"failure": words, "power": None}))
 
 
-def _see(vm: Vm, stack: Stack, servers: Mapping[str, Server | None]) -> bool:
+def _see(vm: Vm, stack: Stack, servers: Mapping[str, Server | None], cloud: Cloud) -> bool:
     """Writes down what is newly seen of a VM that stays in its state."""
     seen: dict[str, Any] = {}
     if vm.state is State.ACTIVE and vm.server_id and vm.server_id in servers:
         server = servers[vm.server_id]
         if server is None:
-            words = "The server was deleted in OpenStack, outside the portal."
-            vanished = _vanished(words, "server", vm.server_id)
-            return _write(vm, State.ACTIVE, vanished, stack_status=stack.status)
+            return _lost_server(vm, stack, cloud)
         if server.status != vm.power:
             seen["power"] = server.status
     if stack.status != vm.stack_status:
@@ -180,6 +178,27 @@ def _see(vm: Vm, stack: Stack, servers: Mapping[str, Server | None]) -> bool:
     if seen:
         claims.put_back([vm], **seen)
     return bool(seen)
+
+
+def _lost_server(vm: Vm, stack: Stack, cloud: Cloud) -> bool:
+    """The list doesn't show the server: asks for it alone first, and Heat whether it made another."""
+    if server(cloud, vm.server_id):
+        return False
+    seen = outputs(cloud.heat.outputs(stack.id, stack.name))
+    if seen["server_id"] != vm.server_id and (made := server(cloud, seen["server_id"])):
+        claims.put_back([vm], **seen, power=made.status, stack_status=stack.status)
+        return True
+    words = "The server was deleted in OpenStack, outside the portal."
+    vanished = _vanished(words, "server", str(vm.server_id))
+    return _write(vm, State.ACTIVE, vanished, stack_status=stack.status)
+
+
+def server(cloud: Cloud, server_id: str | None) -> Server | None:
+    """The server, if it is there."""
+    try:
+        return cloud.nova.server(server_id) if server_id else None
+    except NotFound:
+        return None
 
 
 def _vanished(words: str, what: str, subject: str) -> Verdict:

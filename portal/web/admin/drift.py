@@ -19,6 +19,9 @@ from portal.domain.vms.remedies import Remedy
 from portal.web.admin import words
 from portal.web.forms import accepted
 from portal.web.guards import needs
+from portal.web.panels import panel
+
+FOLLOW_SECONDS = 1.5
 
 blueprint = Blueprint("drift", __name__, url_prefix="/admin/findings")
 
@@ -51,17 +54,24 @@ def show(finding_id: UUID) -> ResponseReturnValue:
     return render_template("admin/finding.html", **_facts(finding), forms=_forms())
 
 
-@blueprint.get("/<uuid:finding_id>/delete_stack")
+@blueprint.get("/<uuid:finding_id>/<any(delete_stack, delete_stray, remove_blockers):remedy>")
 @needs(Permission.FINDING_SETTLE)
-def preview(finding_id: UUID) -> ResponseReturnValue:
-    """Says what would die with the stack, and asks."""
-    finding = findings.get(finding_id, for_=current_user)
-    if Remedy.DELETE_STACK not in remedies.of(finding, current_user):
+def preview(finding_id: UUID, remedy: str) -> ResponseReturnValue:
+    """Says what would be deleted, and asks."""
+    finding, wanted = findings.get(finding_id, for_=current_user), Remedy(remedy)
+    if wanted not in remedies.of(finding, current_user):
         return redirect(url_for(".show", finding_id=finding.id))
-    return render_template("admin/delete_stack.html", **_facts(finding))
+    return render_template("admin/delete_found.html", **_facts(finding), remedy=wanted)
 
 
-@blueprint.post("/<uuid:finding_id>/<any(adopt, delete_stack, retry_delete, give_up, ignore):remedy>")
+@blueprint.get("/<uuid:finding_id>/panel")
+@needs(Permission.FINDING_VIEW)
+def live(finding_id: UUID) -> ResponseReturnValue:
+    """The part of its page that follows a remedy under way."""
+    return panel("admin/_finding.html", **_facts(findings.get(finding_id, for_=current_user)), forms=_forms())
+
+
+@blueprint.post(f"/<uuid:finding_id>/<any({', '.join(Remedy)}):remedy>")
 @needs(Permission.FINDING_SETTLE)
 def settle(finding_id: UUID, remedy: str) -> ResponseReturnValue:
     """Does one of the remedies."""
@@ -107,7 +117,16 @@ def _facts(finding: Finding) -> dict[str, Any]:
         "kind": words.KINDS[finding.kind],
         "vm": vm,
         "ladder": [(remedy, words.cure(remedy, finding.kind)) for remedy in ladder],
-        "needs_reason": words.NEEDS_REASON,
-        "left_behind": remedies.left_behind(vm) if vm else [],
+        "next": remedies.recommended(finding, ladder),
+        "needs_reason": remedies.NEEDS_REASON,
+        "previewed": words.PREVIEWED,
+        "left_behind": remedies.left_behind(vm, finding) if vm else [],
+        "removable": remedies.removable(finding),
+        "told": [
+            (words.cure(Remedy(each["remedy"]), finding.kind), each, datetime.fromisoformat(each["at"]))
+            for each in finding.tried
+        ],
+        "under_way": words.cure(Remedy(finding.asked["remedy"]), finding.kind) if finding.asked else None,
+        "every": FOLLOW_SECONDS if finding.asked else None,
         "proof": proof(finding),
     }

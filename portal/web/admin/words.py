@@ -49,6 +49,20 @@ KINDS: dict[FindingKind, Kind] = {
         "The VM is deleted, yet a stack with its mark is there. It is proven ours; the portal deletes it.",
         "A part of this VM is still in OpenStack. The portal removes it by itself.",
     ),
+    FindingKind.STRAY_PORT: Kind(
+        "A port without a VM",
+        "network",
+        "It bears the mark of a VM that is deleted or that is none of this tenant's, and no stack with that "
+        "mark is there. It takes an address and a place in the quota of the project.",
+        "A network port of this VM is still in OpenStack. An administrator decides whether it may go.",
+    ),
+    FindingKind.STRAY_FLOATING_IP: Kind(
+        "A floating IP without a VM",
+        "globe",
+        "It bears the mark of a VM that is deleted or that is none of this tenant's, and no stack with that "
+        "mark is there. It takes a public address and a place in the quota of the project.",
+        "A floating IP of this VM is still in OpenStack. An administrator decides whether it may go.",
+    ),
     FindingKind.VANISHED: Kind(
         "Deleted outside the portal",
         "cloud-off",
@@ -81,6 +95,39 @@ CURES: dict[Remedy, Cure] = {
         "trash-2",
         "With everything in it. The next page shows first what that is.",
         "A worker deletes the stack; after that the finding is settled.",
+    ),
+    Remedy.DELETE_STRAY: Cure(
+        "Delete it",
+        "Show what would be deleted",
+        "trash-2",
+        "Only if nothing uses it: a worker looks again right before. The next page shows first what it is.",
+        "A worker looks once more whether anything uses it, and deletes it. What came of it will stand here.",
+    ),
+    Remedy.RESTORE: Cure(
+        "Mark the VM as OpenStack has it",
+        "Mark it so",
+        "check",
+        "A worker looks. Stack and server there: the VM is active again. Nothing left: it counts as deleted, "
+        "and its quota is given back. A stack without its server: the VM stays in error. Nothing is deleted "
+        "in OpenStack.",
+        "A worker looks what OpenStack has and marks the VM so. What came of it will stand here.",
+    ),
+    Remedy.CHECK_DELETE: Cure(
+        "Have Heat check, then try again",
+        "Check and try again",
+        "activity",
+        "Heat compares the stack with what is really there, which lets it forget what is gone already; then "
+        "it is asked to delete the stack once more.",
+        "A worker has Heat check the stack. What came of it will stand here.",
+    ),
+    Remedy.REMOVE_BLOCKERS: Cure(
+        "Remove what blocks it, then try again",
+        "Show what would be removed",
+        "trash-2",
+        "What blocks the stack is deleted by itself, where it is proven to be a part of the stack; then the "
+        "deletion is tried once more. The next page shows first what that is.",
+        "A worker removes what blocks the stack. What came of it will stand here.",
+        danger=True,
     ),
     Remedy.RETRY_DELETE: Cure(
         "Try the deletion again",
@@ -122,12 +169,18 @@ PROOF = {
     "status": "Stack status",
     "created": "Created",
     "record": "Our record",
+    "port": "Port",
+    "floating_ip": "Floating IP",
+    "address": "Address",
+    "mark": "Its mark",
+    "held_by": "Used by",
     "reason": "OpenStack's words",
     "said": "How we know",
     "blockers": "What blocks it",
     "delete_asked_by": "Deletion asked by",
 }
-NEEDS_REASON = frozenset({Remedy.GIVE_UP, Remedy.IGNORE})
+# Their buttons stand on a page that shows first what would go.
+PREVIEWED = frozenset({Remedy.DELETE_STACK, Remedy.DELETE_STRAY, Remedy.REMOVE_BLOCKERS})
 
 
 def cure(remedy: Remedy, kind: FindingKind) -> Cure:

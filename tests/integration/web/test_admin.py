@@ -15,6 +15,7 @@ from portal.domain.tenants.models import Tenant
 from portal.domain.vms import lifecycle, reconcile, vms
 from portal.domain.vms.lifecycle import Event
 from portal.domain.vms.models import Finding, FindingKind, State, Vm
+from portal.domain.vms.remedies import Remedy
 from portal.openstack.cloud import Cloud
 from portal.sandbox.control import Control
 from portal.web.admin.words import CURES, KINDS
@@ -114,7 +115,13 @@ class TestFindings:
     def test_the_ladder_stands_in_its_order(self, page: Page, root: User, stuck: Finding) -> None:
         answer = show(page.sign_in(root), stuck)
         rungs = [words for words in answer.words("//section/div/h2") if words[0].isdigit()]
-        assert rungs == ["1. Try the deletion again", "2. Give the deletion up", "3. Ignore it"]
+        assert rungs == [
+            "1. Try the deletion again",
+            "2. Have Heat check, then try again",
+            "3. Remove what blocks it, then try again",
+            "4. Give the deletion up",
+            "5. Ignore it",
+        ]
         assert f"stack {stuck.subject}" in answer.text
 
     def test_a_stuck_deletion_is_tried_again(
@@ -213,7 +220,7 @@ class TestFindings:
 
     def test_every_kind_and_every_remedy_has_its_words(self) -> None:
         assert set(KINDS) == set(FindingKind)
-        assert len(CURES) == 5
+        assert set(CURES) == set(Remedy)
 
 
 class TestTheVmsPage:
