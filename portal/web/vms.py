@@ -102,6 +102,7 @@ def delete(vm_id: UUID) -> ResponseReturnValue:
 def console(vm_id: UUID) -> ResponseReturnValue:
     """The console output as last fetched; htmx gets the panel."""
     vm = vms.get(vm_id, for_=current_user)
+    access.require(current_user, Permission.VM_CONSOLE, vm.tenant_id)
     facts = {"vm": vm, "console": power.console(vm), "can_fetch": power.has_console(vm, current_user)}
     return (
         panel("vms/_console.html", **facts) if request.htmx else render_template("vms/console.html", **facts)

@@ -1,0 +1,215 @@
+"""Who may use which route: one row for each endpoint, and how a route's arguments are made.
+
+A row says who gets in: with an object of their own tenant (or what is their own), and with one of another
+tenant. Whoever isn't named is kept out: 404 for an object they must not know of, 403 for want of a role, and
+the sign-in page for a stranger and for a closed account. Staff belong to a tenant too, as a member.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID, uuid4
+
+from sqlalchemy import insert, inspect, select
+
+from portal.domain.catalog.models import SshKey
+from portal.domain.people import links
+from portal.domain.people.models import Invitation, Membership, ResetLink, Role, Session, User
+from portal.domain.store.db import db, now, transaction
+from portal.domain.tenants.models import Credential, Tenant
+from portal.domain.vms.models import Finding, FindingKind, LaunchDraft, Vm
+
+ALL = "member other owner support admin"
+WORK = "member other owner admin"
+OWNERS = "owner admin"
+STAFF = "support admin"
+ADMIN = "admin"
+NOBODY = ""
+
+
+@dataclass(frozen=True)
+class Row:
+    """Who gets in. `foreign` None: the route names nothing that belongs to anybody."""
+
+    own: str
+    foreign: str | None = None
+    data: Mapping[str, str] = field(default_factory=dict)
+    # Which kind of link's token is sent along.
+    token: str = ""
+
+
+OPEN = Row("anonymous deactivated " + ALL)
+OFFERING = {"offering": "ubuntu-basic"}
+
+ROWS: dict[str, Row] = {
+    "account.change_password": Row(ALL),
+    "account.end_others": Row(ALL),
+    "account.end_session": Row(ALL, foreign=NOBODY),
+    "account.rename": Row(ALL),
+    "account.show": Row(ALL),
+    "auth.open_session": OPEN,
+    "auth.sign_in": OPEN,
+    "auth.sign_out": OPEN,
+    "catalog.images": Row(ALL),
+    "catalog.networks": Row(ALL),
+    "catalog.refresh": Row(WORK),
+    "catalog.sizes": Row(ALL),
+    "catalog.templates": Row(ALL),
+    "credentials.examine": Row(ADMIN, foreign=ADMIN),
+    "credentials.index": Row(STAFF),
+    "credentials.make": Row(ADMIN, foreign=ADMIN),
+    "credentials.move": Row(ADMIN, foreign=ADMIN),
+    "credentials.new": Row(ADMIN, foreign=ADMIN),
+    "credentials.show": Row(STAFF, foreign=STAFF),
+    "credentials.stage_application_credential": Row(ADMIN, foreign=ADMIN),
+    "credentials.stage_service_user": Row(ADMIN, foreign=ADMIN),
+    "credentials.switch": Row(ADMIN, foreign=ADMIN),
+    "drift.index": Row(STAFF),
+    "drift.preview": Row(ADMIN, foreign=ADMIN),
+    "drift.settle": Row(ADMIN, foreign=ADMIN),
+    "drift.show": Row(STAFF, foreign=STAFF),
+    "events.index": Row(STAFF, foreign=STAFF),
+    "health.alive": OPEN,
+    "health.ready": OPEN,
+    "home.choose_theme": OPEN,
+    "home.show": Row(ALL),
+    "home.silence": Row(ALL, foreign=STAFF),
+    "home.switch_tenant": Row(ALL, foreign=STAFF),
+    "keys.add": Row(ALL),
+    "keys.index": Row(ALL),
+    "keys.remove": Row(ALL, foreign=NOBODY),
+    "launch.change": Row(WORK, foreign=NOBODY, data=OFFERING),
+    "launch.discard": Row(WORK, foreign=NOBODY),
+    "launch.index": Row(WORK),
+    "launch.review": Row(WORK, foreign=NOBODY),
+    "launch.save": Row(WORK, foreign=NOBODY),
+    "launch.show": Row(WORK, foreign=NOBODY),
+    "launch.start": Row(WORK, data=OFFERING),
+    "launch.step": Row(WORK, foreign=NOBODY),
+    "launch.submit": Row(WORK, foreign=NOBODY),
+    "launch.template": Row(WORK, foreign=NOBODY),
+    "links.accept": Row(OPEN.own, token="invitation"),
+    "links.invitation": Row(OPEN.own, token="invitation"),
+    "links.join": Row(ALL, token="invitation"),
+    "links.reset": Row(OPEN.own, token="reset"),
+    "links.set_password": Row(OPEN.own, token="reset"),
+    "members.change_role": Row(OWNERS, foreign=ADMIN),
+    "members.index": Row("owner support admin"),
+    "members.invite": Row(OWNERS, foreign=ADMIN),
+    "members.remove": Row(OWNERS, foreign=ADMIN),
+    "members.show": Row("owner support admin", foreign=STAFF),
+    "members.withdraw": Row(OWNERS, foreign=ADMIN),
+    "metrics.scrape": OPEN,
+    "people.add_membership": Row(ADMIN, foreign=ADMIN),
+    "people.change_membership": Row(ADMIN, foreign=ADMIN),
+    "people.change_role": Row(ADMIN, foreign=ADMIN),
+    "people.end_session": Row(ADMIN, foreign=ADMIN),
+    "people.index": Row(STAFF),
+    "people.invite": Row(ADMIN),
+    "people.make_reset_link": Row(ADMIN, foreign=ADMIN),
+    "people.open_or_close": Row(ADMIN, foreign=ADMIN),
+    "people.remove_membership": Row(ADMIN, foreign=ADMIN),
+    "people.show": Row(STAFF, foreign=STAFF),
+    "people.table": Row(STAFF),
+    "people.withdraw": Row(ADMIN, foreign=ADMIN),
+    "system.show": Row(STAFF),
+    "vms.confirm_delete": Row(WORK, foreign=ADMIN),
+    "vms.console": Row(WORK, foreign=NOBODY),
+    "vms.delete": Row(WORK, foreign=ADMIN),
+    "vms.fetch_console": Row(WORK, foreign=NOBODY),
+    "vms.index": Row(ALL),
+    "vms.live": Row(ALL, foreign=STAFF),
+    "vms.retry": Row(WORK, foreign=NOBODY),
+    "vms.show": Row(ALL, foreign=STAFF),
+    "vms.switch": Row(WORK, foreign=NOBODY),
+}
+
+
+@dataclass(frozen=True)
+class Case:
+    """For whom an argument is made: whose it is (`person`), where (`tenant`), and what was made before it."""
+
+    person: User
+    tenant: Tenant
+    given: dict[str, object]
+
+
+def _keep(*rows: Any) -> UUID:
+    with transaction():
+        db.session.add_all(rows)
+    made: UUID = rows[0].id
+    return made
+
+
+def _vm(case: Case) -> UUID:
+    pattern = db.session.scalars(select(Vm).where(Vm.tenant_id == case.tenant.id).limit(1)).unique().one()
+    facts = {column.key: getattr(pattern, column.key) for column in inspect(Vm).columns}
+    copy = uuid4()
+    with transaction():
+        db.session.execute(insert(Vm).values(facts | {"id": copy, "client_request_id": copy}))
+    return copy
+
+
+def _person(case: Case) -> UUID:
+    person = User(id=uuid4(), email=f"{uuid4()}@example.org", name="Kim", password_hash="!", role=Role.MEMBER)
+    return _keep(person, Membership(user=person, tenant_id=case.tenant.id))
+
+
+def _draft(case: Case) -> UUID:
+    pattern = db.session.scalars(select(LaunchDraft).limit(1)).one()
+    facts = {"offering": pattern.offering, "answers": pattern.answers}
+    return _keep(LaunchDraft(user_id=case.person.id, tenant_id=case.tenant.id, **facts))
+
+
+def _finding(case: Case) -> UUID:
+    facts = {"kind": FindingKind.ORPHAN_STACK, "subject": uuid4().hex, "proof": {}}
+    return _keep(Finding(tenant_id=case.tenant.id, **facts))
+
+
+def _credential(case: Case) -> UUID:
+    return db.session.scalars(
+        select(Credential.id).where(Credential.tenant_id == case.tenant.id).limit(1)
+    ).one()
+
+
+def _invitation(case: Case) -> UUID:
+    token = links.hashed(uuid4().hex)
+    facts = {"token_hash": token, "email": "new@example.org", "expires_at": now().replace(year=2100)}
+    return _keep(Invitation(tenant_id=case.tenant.id, **facts))
+
+
+def token(kind: str, person: User) -> str:
+    """The token of a link that this person may use."""
+    made = links.new_token()
+    facts = {"token_hash": links.hashed(made), "expires_at": now().replace(year=2100)}
+    row = (
+        Invitation(email=person.email, **facts)
+        if kind == "invitation"
+        else ResetLink(user_id=person.id, **facts)
+    )
+    _keep(row)
+    return made
+
+
+# How each argument of a route is made.
+ARGUMENTS: dict[str, Callable[[Case], object]] = {
+    "credential_id": _credential,
+    "draft_id": _draft,
+    "finding_id": _finding,
+    "invitation_id": _invitation,
+    "key_id": lambda case: _keep(
+        SshKey(
+            user_id=case.person.id,
+            name=uuid4().hex,
+            kind="ssh-ed25519",
+            fingerprint=uuid4().hex,
+            public_key="x",
+        )
+    ),
+    "person_id": _person,
+    "session_id": lambda case: _keep(
+        Session(user_id=case.given.get("person_id", case.person.id), device="x")
+    ),
+    "tenant_id": lambda case: case.tenant.id,
+    "vm_id": _vm,
+}
