@@ -88,8 +88,8 @@ class Walk:
     """A walk from the first entry to the last, which may rest anywhere and go on later."""
 
     number: int = 0
-    # What the next entry may name as the hash before its own; empty: not known, after a gap.
-    hashes: list[str] = field(default_factory=lambda: [GENESIS])
+    # What the next entry has to name as the hash before its own; empty: not known, after a problem.
+    hash: str = GENESIS
     found: list[Problem] = field(default_factory=list)
     untold: int = 0
     entries: int = 0
@@ -119,7 +119,7 @@ class Walk:
     @property
     def tip(self) -> str:
         """The last entry and its hash, to be noted elsewhere and named to a later walk."""
-        return f"{self.number}:{self.hashes[0] if self.hashes else ''}"
+        return f"{self.number}:{self.hash}"
 
     def dump(self) -> dict[str, Any]:
         """All of it as JSON can hold it."""
@@ -135,19 +135,18 @@ class Walk:
         self.entries += 1
         if entry.number > self.number + 1:
             self._tell(_missing(self.number + 1, entry.number - 1))
-            self.hashes = []
+            self.hash = ""
         if not entry.good:
             self._tell(Problem(entry.number, Kind.UNREADABLE, "It can't be read: a column holds nonsense."))
         elif entry.good != entry.hash:
             words = "It was changed: what it says and its hash don't go together."
             self._tell(Problem(entry.number, Kind.CHANGED, words))
-        elif self.hashes and entry.previous_hash not in self.hashes:
+        elif self.hash and entry.previous_hash != self.hash:
             self._replaced(entry.number - 1, f"entry {entry.number} followed another one")
-        if entry.number == self.expected_number and self.expected_hash not in (entry.hash, entry.good):
+        if entry.number == self.expected_number and self.expected_hash != entry.hash:
             self._replaced(entry.number, "it had another hash when that was noted")
         self.number = entry.number
-        # After a hash that alone was changed the right one is still what the next entry names.
-        self.hashes = [each for each in dict.fromkeys((entry.hash, entry.good)) if entry.good and each]
+        self.hash = entry.hash if entry.good == entry.hash else ""
 
     def _arrive(self) -> None:
         """Compares with the head. All is asked at one moment, as entries may be coming in."""
@@ -177,7 +176,7 @@ class Walk:
         elif number < self.number:
             words = "Added behind the last entry that the portal wrote."
             self._tell(Problem(number + 1, Kind.ADDED, words, self.number))
-        elif hashed and self.hashes and hashed not in self.hashes:
+        elif hashed and self.hash and hashed != self.hash:
             self._replaced(self.number, "the portal's note of its last entry has another hash")
 
     def _replaced(self, number: int, why: str) -> None:
