@@ -220,6 +220,12 @@ def checkups(found: Sequence[Credential]) -> dict[UUID, Checkup]:
 
 def urgency(expires_at: datetime | None) -> str:
     """How near its end is: "good", "warn" within 30 days, "bad" within 7."""
+def word(tenant_id: UUID) -> tuple[Credential | None, Checkup | None]:
+    """The tenant's credential in use, and the doctor's newest word about it."""
+    credential = standing(tenant_id, Standing.CURRENT)
+    return credential, checkups([credential]).get(credential.id) if credential else None
+
+
     left = expires_at - now() if expires_at else None
     if left is None or left > SOON:
         return "good"

@@ -8,7 +8,7 @@ from portal.domain.vms import causes
 from portal.domain.vms.causes import VERSION, Click, Turn
 from portal.openstack.errors import BadCredential, NotAllowed, OpenStackError, Unavailable
 
-__all__ = ["VERSION", "Click", "Explanation", "Turn", "clean", "failure", "request_ids", "trouble"]
+__all__ = ["VERSION", "Click", "Explanation", "Turn", "clean", "failure", "request_ids", "said", "trouble"]
 
 LONGEST = 4000
 _REQUEST_ID = re.compile(r"\breq-[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b")
@@ -34,6 +34,14 @@ class Explanation:
 def clean(reason: str) -> str:
     """The cloud's words without user data, which Nova echoes when it doesn't like it, and not without end."""
     return re.sub(r"(?is)(user_data\W+Value:).*", r"\1 (left out)", reason)[:LONGEST]
+
+
+def said(error: OpenStackError) -> str:
+    """What a refusal said, with its request id as OpenStack's own clients write it."""
+    words = error.message
+    if error.request_id and error.request_id not in words:
+        words += f" (HTTP {error.status}) (Request-ID: {error.request_id})"
+    return clean(words)
 
 
 def failure(raw: str) -> Explanation:

@@ -10,7 +10,7 @@ from sqlalchemy import update
 from portal.domain.people.models import User
 from portal.domain.store import audit
 from portal.domain.store.db import db, now, only_writable
-from portal.domain.vms import counts
+from portal.domain.vms import counts, explain
 from portal.domain.vms.models import Finding, FindingKind, State, Transition, Vm
 
 __all__ = ["Event", "State", "actions", "allows", "born", "diagram", "fire", "pace", "stack_name"]
@@ -122,7 +122,8 @@ def fire(
     )
     if moved.rowcount == 0:  # type: ignore[attr-defined]  # an UPDATE answers a CursorResult
         return False
-    counts.moved(vm, new, moment, str(values.get("failure") or cause))
+    failure = str(values.get("failure") or "")
+    counts.moved(vm, new, moment, failure or cause)
     db.session.add(
         Transition(
             vm_id=vm.id,
@@ -131,6 +132,8 @@ def fire(
             new=new,
             event=event.value,
             cause=cause,
+            failure=failure or None,
+            cloud_request_id=next(iter(explain.request_ids(failure)), None),
             by_id=by.id if by else None,
         )
     )

@@ -103,7 +103,7 @@ def _send(vm: Vm, cloud: Cloud) -> None:
         logger.info("the stack is there already")
         claims.put_back([vm])
     except (BadRequest, NotAllowed, OverQuota, NotFound) as error:
-        refused = {"failure": explain.clean(error.message), "create_sent_at": None, "trouble": None}
+        refused = {"failure": explain.said(error), "create_sent_at": None, "trouble": None}
         with transaction():
             # A deletion that was asked for meanwhile goes on.
             if vm.state is State.REQUESTED:

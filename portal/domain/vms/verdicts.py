@@ -13,7 +13,7 @@ from portal.domain.vms import claims, explain, findings, history, lifecycle, pro
 from portal.domain.vms.lifecycle import PATIENCE, Event
 from portal.domain.vms.models import FindingKind, State, Vm
 from portal.openstack.cloud import Cloud
-from portal.openstack.errors import NotFound
+from portal.openstack.errors import NotFound, OpenStackError
 from portal.openstack.heat import Stack
 from portal.openstack.nova import Server
 
@@ -81,8 +81,8 @@ def _verdict(vm: Vm, stack: Stack, cloud: Cloud) -> Verdict:
         seen = outputs(cloud.heat.outputs(stack.id))
         return Verdict(Event.COMPLETED, "Heat completed the stack.", seen | facts)
     if vm.state is State.PROVISIONING and stack.has_failed:
-        failure = explain.clean(stack.reason)
-        return Verdict(Event.FAILED, "Heat failed to create the stack.", {"failure": failure})
+        failed = {"failure": explain.clean(stack.reason)} | _known_by(stack, cloud)
+        return Verdict(Event.FAILED, "Heat failed to create the stack.", failed)
     return _impatience(vm, stack, cloud)
 
 
@@ -141,6 +141,17 @@ def _impatience(vm: Vm, stack: Stack, cloud: Cloud) -> Verdict:
 
 def outputs(told: Mapping[str, object]) -> dict[str, Any]:
     """What a VM's record takes from the outputs of its stack."""
+def _known_by(stack: Stack, cloud: Cloud) -> dict[str, str]:
+    """The server and the addresses that a failed stack had made: people ask for help with them."""
+    try:
+        outputs = cloud.heat.outputs(stack.id, stack.name)
+    except OpenStackError:
+        return {}
+    return {
+        name: str(outputs[name]) for name in ("server_id", "private_ip", "public_ip") if outputs.get(name)
+    }
+
+
     return {name: str(told[name]) if told.get(name) else None for name in OUTPUTS}
 
 

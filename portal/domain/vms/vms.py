@@ -188,4 +188,7 @@ def _changes(vm: Vm, event: Event) -> dict[str, object]:
         "create_sent_at": None,
         "failure": None,
         "requested_at": now(),
+        "server_id": None,
+        "private_ip": None,
+        "public_ip": None,
     }

@@ -65,6 +65,13 @@ def test_the_request_ids_of_a_failure() -> None:
     assert explain.request_ids("req-nothing") == []
 
 
+def test_what_a_refusal_said_bears_its_request_id() -> None:
+    assert explain.said(Conflict("busy")) == "busy"
+    told = Conflict("busy", status=409, request_id=f"req-{ID}")
+    assert explain.said(told) == f"busy (HTTP 409) (Request-ID: req-{ID})"
+    assert explain.said(Conflict(f"busy req-{ID}", request_id=f"req-{ID}")) == f"busy req-{ID}"
+
+
 def test_user_data_is_left_out_and_the_rest_has_an_end() -> None:
     assert explain.clean("Invalid input for field/attribute user_data. Value: c2VjcmV0") == (
         "Invalid input for field/attribute user_data. Value: (left out)"
