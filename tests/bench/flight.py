@@ -1,4 +1,4 @@
-"""200 launches at once over 20 tenants: how soon the cloud has them, and how soon the portal knows their end."""
+"""200 launches at once over 20 tenants: how soon the cloud has them, how soon the portal knows their end."""
 
 import re
 import time

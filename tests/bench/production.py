@@ -87,6 +87,13 @@ class Production:
         with self.app.app_context():
             self.wait(lambda: len(volatile.beats("worker:")) == WORKERS + 1 and bool(volatile.beats("clock")))
 
+    @contextlib.contextmanager
+    def at_work(self) -> Iterator[None]:
+        """Workers and clock are there inside only."""
+        self.work()
+        yield
+        stop([self.programs.pop(name) for name in self._portal()], patience=10)
+
     def wait(self, until: Callable[[], object], seconds: float = READY, pause: float = 0.05) -> None:
         """Raises RuntimeError where it doesn't come true."""
         deadline = time.monotonic() + seconds

@@ -6,7 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from prometheus_client.metrics_core import Metric as Family
-from sqlalchemy import Row, case, func, select
+from sqlalchemy import Row, case, func, or_, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from portal.domain.store import gauges as store
@@ -16,7 +16,7 @@ from portal.domain.store.metrics import Gauge
 from portal.domain.tenants import counts as tenant_counts
 from portal.domain.tenants import gauges as tenants
 from portal.domain.tenants.models import Tenant
-from portal.domain.vms import claims, counts, quotas
+from portal.domain.vms import claims, counts, polling, quotas
 from portal.domain.vms.models import Finding, State, Vm
 
 __all__ = ["collect", "exposition"]
@@ -103,14 +103,18 @@ def _everything() -> list[Family]:
     return [*found, UP.read(up)]
 
 
+# A launch that failed without a stack is looked at no more.
+_LOOKED_AT = or_(polling.WORKS, polling.RESTS)
 _FIGURES = (
     select(
         Vm.tenant_id,
         Vm.state,
         func.count().label("vms"),
         func.sum(case((Vm.look_failures >= claims.POISONED, 1), else_=0)).label("poisoned"),
-        func.min(func.coalesce(Vm.checked_at, Vm.state_since), type_=Vm.state_since.type).label("seen_at"),
-        func.min(Vm.look_at).label("due_at"),
+        func.min(
+            case((_LOOKED_AT, func.coalesce(Vm.checked_at, Vm.state_since))), type_=Vm.look_at.type
+        ).label("seen_at"),
+        func.min(case((_LOOKED_AT, Vm.look_at)), type_=Vm.look_at.type).label("due_at"),
         quotas.COUNTS.label("holds"),
         *(func.sum(getattr(Vm, resource)).label(resource) for resource in _RESOURCES if resource != "vms"),
     )

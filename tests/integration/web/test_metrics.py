@@ -150,6 +150,21 @@ def test_a_poisoned_row_and_what_is_late_show(
     assert age >= 90
 
 
+def test_a_launch_that_failed_without_a_stack_is_never_late(
+    ada: User, lab: Tenant, read: Read, clock: Clock, app: Flask
+) -> None:
+    vm = launch(ada, lab)
+    with transaction():
+        db.session.execute(update(Vm).where(Vm.id == vm.id).values(state="error"))
+    clock.forward(3600)
+    assert read("portal_look_overdue_seconds", state="error") == 0
+    assert read("portal_poll_age_seconds", state="error") == 0
+    with transaction():
+        db.session.execute(update(Vm).where(Vm.id == vm.id).values(stack_id="there"))
+    assert (read("portal_look_overdue_seconds", state="error") or 0) >= 3600
+    assert (read("portal_poll_age_seconds", state="error") or 0) >= 3600
+
+
 def test_credential_trouble_shows(lab: Tenant, ada: User, clock: Clock, read: Read) -> None:
     assert read("portal_credential_missing", tenant="Research Lab") == 0
     assert read("portal_credential_expires_seconds", tenant="Research Lab") is None
