@@ -8,7 +8,7 @@ import sys
 from types import ModuleType
 
 from portal.domain.tenants import circuits, clouds
-from portal.domain.vms import claims, provisioning, reconcile, verdicts
+from portal.domain.vms import claims, deletions, provisioning, reconcile, verdicts
 
 WAITS: dict[ModuleType, tuple[str, ...]] = {
     claims: ("LEASE", "LONGEST_BACKOFF"),
@@ -25,7 +25,7 @@ def hurry(share: float) -> None:
     for module, names in WAITS.items():
         for name in names:
             setattr(module, name, getattr(module, name) * share)
-    verdicts.DELETE_PAUSES = tuple(pause * share for pause in verdicts.DELETE_PAUSES)  # type: ignore[assignment]  # as many
+    deletions.PAUSES = tuple(pause * share for pause in deletions.PAUSES)  # type: ignore[assignment]  # as many
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ from portal.domain.people.models import User
 from portal.domain.store import wake
 from portal.domain.store.db import db, now
 from portal.domain.tenants.models import Tenant
-from portal.domain.vms import drafts, lifecycle, reconcile, remedies, verdicts, vms
+from portal.domain.vms import deletions, drafts, lifecycle, reconcile, remedies, vms
 from portal.domain.vms.lifecycle import Event, State
 from portal.domain.vms.models import Finding, Vm
 from portal.domain.vms.remedies import Remedy
@@ -121,7 +121,7 @@ def world(
     monkeypatch: pytest.MonkeyPatch,
 ) -> World:
     monkeypatch.setattr(worker, "app", lambda: app)
-    monkeypatch.setattr(verdicts, "DELETE_PAUSES", verdicts.DELETE_PAUSES[:1])
+    monkeypatch.setattr(deletions, "PAUSES", deletions.PAUSES[:1])
     cloud.configure(stack_seconds=0.9)
     ids = ada.id, root.id, lab.id, draft(ada, lab).id
     return World(Stage(app, cloud, clock, Kept.of(cloud)), *ids)
@@ -303,7 +303,7 @@ def live(world: World, scene: Scene, dies_at: Point | None = None) -> list[Point
 
 # Where a VM's launch, retry and delete are written, and the remedies of an admin.
 ROOMS = (
-    *("drafts", "vms", "provisioning", "polling", "verdicts", "claims"),
+    *("drafts", "vms", "provisioning", "polling", "verdicts", "deletions", "claims"),
     *("remedies", "ladder", "rungs", "blockers"),
 )
 # What the scenes pass by, and why.
@@ -316,6 +316,7 @@ NOT_VISITED = {
     "claims._wait_for_cloud": "the circuit is open: nothing was done",
     "claims.release": "after a crash; a crash in it leaves the lease as it was",
     "provisioning.release": "the same",
+    "provisioning._earlier_stuck": "asks Heat again for a deletion that failed, and counts it",
     "polling.release": "the same",
     "ladder.release": "the same",
     "verdicts._lost_server": "reads the server that isn't in the list, and outputs",

@@ -11,9 +11,9 @@ from sqlalchemy import and_, or_, update
 from portal.domain.store import vault, wake
 from portal.domain.store.db import db, now, transaction
 from portal.domain.tenants import circuits, clouds
-from portal.domain.vms import claims, explain, lifecycle
+from portal.domain.vms import claims, deletions, explain, findings, lifecycle
 from portal.domain.vms.lifecycle import Event, stack_name
-from portal.domain.vms.models import State, Vm
+from portal.domain.vms.models import FindingKind, State, Vm
 from portal.openstack.cloud import Cloud
 from portal.openstack.errors import BadRequest, Conflict, NotAllowed, NotFound, OverQuota, Unavailable
 from portal.openstack.heat import Stack
@@ -69,6 +69,9 @@ def remove(vm: Vm, cloud: Cloud) -> None:
     if left:
         for stack in left.values():
             if not stack.is_deleting:
+                if deletions.has_failed(stack) and deletions.freed(vm, stack, cloud):
+                    claims.put_back([vm])
+                    return
                 _delete(cloud, stack)
         _delete_sent(vm, min(left.values(), key=_age).id)
     elif vm.stack_id is None and _may_still_come(vm):
@@ -170,12 +173,32 @@ def _earlier_removed(vm: Vm, cloud: Cloud) -> bool:
     """Whether the failed stack of an earlier attempt is gone; asks for its deletion where it isn't."""
     stack = _show(cloud, str(vm.failed_stack_id))
     if stack is None:
-        _write(vm, failed_stack_id=None)
+        _write(vm, failed_stack_id=None, delete_tries=0)
         return True
-    if not stack.is_deleting:
+    if deletions.has_failed(stack):
+        if not deletions.freed(vm, stack, cloud):
+            _earlier_stuck(vm, stack, cloud)
+            return False
+    elif not stack.is_deleting:
         _delete(cloud, stack)
     claims.put_back([vm])
     return False
+
+
+def _earlier_stuck(vm: Vm, stack: Stack, cloud: Cloud) -> None:
+    """Heat couldn't delete the failed stack of an earlier attempt: again after a while, or it is told."""
+    if vm.delete_tries < len(deletions.PAUSES):
+        _delete(cloud, stack)
+        trouble = f"Heat could not delete all of the earlier attempt; the portal tries again. {stack.reason}"
+        pause = deletions.PAUSES[vm.delete_tries]
+        _write(vm, delete_tries=vm.delete_tries + 1, look_at=now() + pause, trouble=trouble)
+        return
+    proof = deletions.proof(stack, cloud)
+    cause = "Heat failed to delete the stack of the earlier attempt."
+    changes = {"failure": explain.clean(stack.reason), "delete_tries": 0, "trouble": None}
+    with transaction():
+        if vm.state is State.REQUESTED and lifecycle.fire(vm, Event.FAILED, cause=cause, changes=changes):
+            findings.note(FindingKind.STUCK_DELETE, vm.tenant_id, stack.id, proof, vm_id=vm.id)
 
 
 def _show(cloud: Cloud, stack_id: str) -> Stack | None:

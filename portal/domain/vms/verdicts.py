@@ -9,7 +9,7 @@ from sqlalchemy import update
 
 from portal.domain.store.db import db, now, transaction
 from portal.domain.tenants import circuits
-from portal.domain.vms import claims, explain, findings, history, lifecycle, provisioning
+from portal.domain.vms import claims, deletions, explain, findings, history, lifecycle, provisioning
 from portal.domain.vms.lifecycle import PATIENCE, Event
 from portal.domain.vms.models import FindingKind, State, Vm
 from portal.openstack.cloud import Cloud
@@ -19,8 +19,6 @@ from portal.openstack.nova import Server
 
 # A stack that doesn't begin its deletion within this time is asked again.
 DELETE_SHOW_TIME = timedelta(seconds=30)
-# A failed deletion is tried again after so long; when they are used up, an admin gets a finding.
-DELETE_PAUSES = (timedelta(seconds=5), timedelta(seconds=30), timedelta(minutes=2))
 
 
 @dataclass(frozen=True)
@@ -87,7 +85,7 @@ def _verdict(vm: Vm, stack: Stack, cloud: Cloud) -> Verdict:
 
 
 def _deletion(vm: Vm, stack: Stack, cloud: Cloud) -> Verdict:
-    if stack.action == "DELETE" and stack.has_failed:
+    if deletions.has_failed(stack):
         return _failed_deletion(vm, stack, cloud)
     if not stack.is_deleting and vm.delete_sent_at and now() - vm.delete_sent_at > DELETE_SHOW_TIME:
         cloud.heat.delete(stack.id, stack.name)
@@ -96,32 +94,22 @@ def _deletion(vm: Vm, stack: Stack, cloud: Cloud) -> Verdict:
 
 def _failed_deletion(vm: Vm, stack: Stack, cloud: Cloud) -> Verdict:
     """Tried again after a while; in the end told with what blocks it."""
-    if vm.delete_tries < len(DELETE_PAUSES):
-        again = f"(try {vm.delete_tries + 2} of {len(DELETE_PAUSES) + 1})"
+    if vm.delete_tries < len(deletions.PAUSES):
+        again = f"(try {vm.delete_tries + 2} of {len(deletions.PAUSES) + 1})"
         return Verdict(
             changes={
                 "delete_sent_at": None,
                 "delete_tries": vm.delete_tries + 1,
-                "look_at": now() + DELETE_PAUSES[vm.delete_tries],
+                "look_at": now() + deletions.PAUSES[vm.delete_tries],
                 "trouble": f"Heat could not delete all of it; the portal tries again {again}. {stack.reason}",
             }
         )
-    proof = {"stack": stack.id, "reason": stack.reason, "blockers": _blockers(stack, cloud)}
     return Verdict(
         Event.FAILED,
         "Heat failed to delete the stack.",
         {"failure": explain.clean(stack.reason), "delete_sent_at": None},
-        (FindingKind.STUCK_DELETE, stack.id, proof),
+        (FindingKind.STUCK_DELETE, stack.id, deletions.proof(stack, cloud)),
     )
-
-
-def _blockers(stack: Stack, cloud: Cloud) -> list[dict[str, str]]:
-    """The resources whose deletion failed, or doesn't end."""
-    return [
-        {"resource": one.name, "type": one.type, "id": one.physical_id, "reason": one.reason}
-        for one in cloud.heat.resources(stack.name, stack.id)
-        if one.status in {"DELETE_FAILED", "DELETE_IN_PROGRESS"}
-    ]
 
 
 def _impatience(vm: Vm, stack: Stack, cloud: Cloud) -> Verdict:
@@ -133,7 +121,7 @@ def _impatience(vm: Vm, stack: Stack, cloud: Cloud) -> Verdict:
     words = lifecycle.overdue(vm.state)
     finding = None
     if vm.state is State.DELETING:
-        found = _blockers(stack, cloud)
+        found = deletions.blockers(stack, cloud)
         proof = {"stack": stack.id, "status": stack.status, "reason": words, "blockers": found}
         finding = (FindingKind.STUCK_DELETE, stack.id, proof)
     return Verdict(Event.FAILED, words, {"failure": words, "delete_sent_at": None}, finding)

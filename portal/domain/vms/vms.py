@@ -186,6 +186,7 @@ def _changes(vm: Vm, event: Event) -> dict[str, object]:
         "stack_id": None,
         "stack_status": None,
         "create_sent_at": None,
+        "delete_tries": 0,
         "failure": None,
         "requested_at": now(),
         "server_id": None,

@@ -1,0 +1,139 @@
+"""Deletions that fail: what Heat lost is freed, and another try is not held up for ever."""
+
+import pytest
+from flask import Flask
+
+from portal.domain.people import accounts
+from portal.domain.people.models import User
+from portal.domain.tenants.models import Tenant
+from portal.domain.vms import deletions, lifecycle, provisioning, vms
+from portal.domain.vms.lifecycle import Event, State
+from portal.domain.vms.models import Finding, FindingKind, Vm
+from portal.sandbox.control import Control
+from tests.support.calls import meanwhile, observed
+from tests.support.world import Clock, Worker, fresh, launch, only
+
+REASON = "Forbidden: rule:delete_port is disallowed by policy"
+
+
+@pytest.fixture
+def failed(ada: User, lab: Tenant, cloud: Control, work: Worker) -> Vm:
+    """A VM whose stack failed: it never was active, so another try may be asked for."""
+    cloud.set_quota("tenant-a", instances=len(servers(cloud)))
+    made = launch(ada, lab)
+    work()
+    cloud.set_quota("tenant-a", instances=20)
+    assert fresh(made).state is State.ERROR
+    return made
+
+
+@pytest.fixture
+def vm(ada: User, lab: Tenant, work: Worker) -> Vm:
+    made = launch(ada, lab)
+    work()
+    return fresh(made)
+
+
+def lose_a_server(cloud: Control, vm: Vm, **facts: object) -> None:
+    """As a heat-engine does that dies after it asked Nova and before it noted the server's id."""
+    cloud.change("server", vm.name, id="lost", **facts)
+
+
+def servers(cloud: Control) -> list[str]:
+    return [server["id"] for server in cloud.servers("tenant-a")]
+
+
+def test_a_server_that_heat_lost_is_deleted_when_it_is_in_the_way(
+    vm: Vm, ada: User, cloud: Control, work: Worker
+) -> None:
+    lose_a_server(cloud, vm)
+    cloud.spoil_delete(lifecycle.stack_name(vm.id), REASON)
+    vms.ask(vm, Event.DELETE, by=ada)
+    work()
+    assert fresh(vm).state is State.DELETED
+    assert servers(cloud) == []
+
+
+def test_a_server_of_somebody_else_is_left_alone(
+    vm: Vm, ada: User, lab: Tenant, cloud: Control, work: Worker
+) -> None:
+    other = launch(ada, lab)
+    work()
+    lose_a_server(cloud, vm, metadata={})
+    cloud.spoil_delete(lifecycle.stack_name(vm.id), REASON)
+    vms.ask(vm, Event.DELETE, by=ada)
+    work()
+    assert fresh(vm).state is State.DELETED
+    assert set(servers(cloud)) == {"lost", fresh(other).server_id}
+
+
+def test_a_lost_server_that_goes_by_itself_is_not_asked_again(
+    vm: Vm, ada: User, cloud: Control, work: Worker
+) -> None:
+    lose_a_server(cloud, vm, task_state="deleting")
+    cloud.spoil_delete(lifecycle.stack_name(vm.id), REASON)
+    vms.ask(vm, Event.DELETE, by=ada)
+    with observed() as calls:
+        work()
+    assert fresh(vm).state is State.DELETED
+    assert not [call for call in calls if (call.method, call.service) == ("DELETE", "compute")]
+
+
+def test_another_try_frees_what_the_earlier_attempt_lost(
+    vm: Vm, failed: Vm, ada: User, cloud: Control, work: Worker
+) -> None:
+    mark = {deletions.MARK: str(failed.id)}
+    cloud.change("server", vm.name, id="lost", metadata=mark)
+    cloud.spoil_delete(lifecycle.stack_name(failed.id), REASON)
+    vms.ask(failed, Event.RETRY, by=ada)
+    work()
+    assert fresh(failed).state is State.ACTIVE
+    assert set(servers(cloud)) == {vm.server_id, failed.server_id}
+    assert failed.delete_tries == 0
+
+
+def test_another_try_waits_until_the_earlier_stack_can_be_deleted(
+    failed: Vm, ada: User, cloud: Control, work: Worker
+) -> None:
+    cloud.spoil_delete(lifecycle.stack_name(failed.id), REASON, times=2)
+    vms.ask(failed, Event.RETRY, by=ada)
+    work(until=lambda: fresh(failed).delete_tries > 0)
+    assert (failed.trouble or "").startswith("Heat could not delete all of the earlier attempt")
+    assert REASON in (failed.trouble or "")
+    work()
+    assert fresh(failed).state is State.ACTIVE
+    assert fresh(failed).trouble is None
+
+
+def test_another_try_that_the_earlier_stack_holds_up_for_ever_fails_and_is_told(
+    failed: Vm, ada: User, cloud: Control, work: Worker
+) -> None:
+    cloud.spoil_delete(lifecycle.stack_name(failed.id), REASON, times=10)
+    vms.ask(failed, Event.RETRY, by=ada)
+    with observed() as calls:
+        work()
+    assert (fresh(failed).state, failed.failure) == (State.ERROR, f"Resource DELETE failed: {REASON}")
+    asked = [call for call in calls if (call.method, call.service) == ("DELETE", "orchestration")]
+    assert len(asked) == 1 + len(deletions.PAUSES)
+    finding = only(Finding)
+    assert (finding.kind, finding.subject) == (FindingKind.STUCK_DELETE, failed.failed_stack_id)
+    assert not [call for call in calls if call.method == "POST" and call.path.endswith("/stacks")]
+
+
+def test_a_deletion_asked_for_while_the_earlier_stack_is_given_up_stands(
+    failed: Vm, ada: User, app: Flask, cloud: Control, work: Worker, clock: Clock
+) -> None:
+    cloud.spoil_delete(lifecycle.stack_name(failed.id), REASON, times=10)
+    vms.ask(failed, Event.RETRY, by=ada)
+    work(until=lambda: fresh(failed).delete_tries == len(deletions.PAUSES))
+    clock.forward(600)
+    vm_id, email = failed.id, ada.email
+
+    def ask() -> None:
+        person = accounts.find(email)
+        assert person
+        vms.ask(vms.get(vm_id, for_=person), Event.DELETE, by=person)
+
+    with meanwhile(app, "GET", "compute", ask):
+        provisioning.step(vm_id)
+    assert fresh(failed).state is State.DELETING
