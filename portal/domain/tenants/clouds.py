@@ -107,9 +107,6 @@ def of(tenant_id: UUID) -> Cloud:
     return cloud
 
 
-def try_out(
-    tenant: Tenant, secret: Secret, *, tokens: TokenStore | None = None, read_timeout: float | None = None
-) -> Cloud:
 def impatient(tenant_id: UUID, *, read_timeout: float) -> Cloud:
     """The same for somebody who waits for the answer; to be closed by the caller. Leaves circuits alone.
 
@@ -120,6 +117,9 @@ def impatient(tenant_id: UUID, *, read_timeout: float) -> Cloud:
     return try_out(tenant, credentials.reveal(credential), tokens=tokens, read_timeout=read_timeout)
 
 
+def try_out(
+    tenant: Tenant, secret: Secret, *, tokens: TokenStore | None = None, read_timeout: float | None = None
+) -> Cloud:
     """The tenant's cloud under this credential, which need not be kept; its token isn't either.
 
     `read_timeout`, in seconds, where it shall be shorter than usual.

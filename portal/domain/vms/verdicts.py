@@ -129,18 +129,16 @@ def _impatience(vm: Vm, stack: Stack, cloud: Cloud) -> Verdict:
 
 def outputs(told: Mapping[str, object]) -> dict[str, Any]:
     """What a VM's record takes from the outputs of its stack."""
+    return {name: str(told[name]) if told.get(name) else None for name in OUTPUTS}
+
+
 def _known_by(stack: Stack, cloud: Cloud) -> dict[str, str]:
     """The server and the addresses that a failed stack had made: people ask for help with them."""
     try:
-        outputs = cloud.heat.outputs(stack.id, stack.name)
+        told = outputs(cloud.heat.outputs(stack.id, stack.name))
     except OpenStackError:
         return {}
-    return {
-        name: str(outputs[name]) for name in ("server_id", "private_ip", "public_ip") if outputs.get(name)
-    }
-
-
-    return {name: str(told[name]) if told.get(name) else None for name in OUTPUTS}
+    return {name: value for name, value in told.items() if value}
 
 
 def _missing(vm: Vm, cloud: Cloud) -> bool:
