@@ -37,6 +37,8 @@ class Settings:
     openstack_read_timeout: float = 20.0
     create_timeout_minutes: int = 30
     metrics_token: str = field(default="", repr=False)
+    horizon_url: str = ""
+    skyline_url: str = ""
     rate_limits: bool = True
     database_clock: bool = True
 
@@ -70,6 +72,8 @@ VARIABLES = (
         "bearer token of /metrics, at least 16 characters; without one there is no /metrics",
         "",
     ),
+    Variable("HORIZON_URL", "https://…/dashboard: support's page of a VM links there", ""),
+    Variable("SKYLINE_URL", "the same for Skyline", ""),
 )
 
 
@@ -92,6 +96,8 @@ def load(environ: Mapping[str, str] = os.environ) -> Settings:
         openstack_read_timeout=read.optional("OPENSTACK_READ_TIMEOUT", _seconds, 20.0),
         create_timeout_minutes=read.optional("CREATE_TIMEOUT_MINUTES", int, 30),
         metrics_token=read.optional("METRICS_TOKEN", _token, ""),
+        horizon_url=read.optional("HORIZON_URL", _web_address, ""),
+        skyline_url=read.optional("SKYLINE_URL", _web_address, ""),
     )
     if read.problems:
         raise BadSettings(read.problems)
@@ -161,6 +167,12 @@ def _secret_key(text: str) -> str:
 def _token(text: str) -> str:
     if text and len(text) < 16:
         raise ValueError("it needs at least 16 characters")
+    return text
+
+
+def _web_address(text: str) -> str:
+    if text and not text.startswith(("https://", "http://")):
+        raise ValueError("it begins with https://")
     return text
 
 

@@ -53,6 +53,7 @@ NAVIGATION = (
     Place("SSH keys", "keys.index", "key-round", Permission.KEY_MANAGE),
     Place("Members", "members.index", "users", Permission.MEMBER_VIEW, local=True),
     Place("People", "people.index", "circle-user", Permission.PERSON_VIEW),
+    Place("Search", "support.search", "life-buoy", Permission.SUPPORT_VIEW),
     Place("Findings", "drift.index", "search", Permission.FINDING_VIEW, findings.how_many_open),
     Place(
         "Credentials",
@@ -96,6 +97,11 @@ class Frame:
     @property
     def now(self) -> datetime:
         return db.now()
+
+    @property
+    def can_search(self) -> bool:
+        """Whether they may look for a VM or a person in all tenants."""
+        return access.allows(current_user, Permission.SUPPORT_VIEW)
 
     @property
     def nav(self) -> list[Place]:
