@@ -83,12 +83,18 @@ class Worker(rq.Worker):
 def _left_behind(job: Job, *_: object) -> None:
     """The process of this job was killed: what it held is free before the leases end."""
     what = str(job.func_name).rpartition(".")[2]
-    release = {"step": provisioning.release, "poll": polling.release, "settle": ladder.release}.get(what)
+    release = {
+        "step": provisioning.release,
+        "poll": polling.release,
+        "poll_in_turn": polling.release,
+        "settle": ladder.release,
+    }.get(what)
     try:
         with app().app_context():
             volatile.vacate(str(job.worker_name))
             if release:
-                release(UUID(job.args[0]))
+                for subject in job.args[0] if what == "poll_in_turn" else [job.args[0]]:
+                    release(UUID(subject))
     except SQLAlchemyError as error:
         logger.warning("the leases will end by themselves: %s", type(error).__name__)
 
@@ -114,6 +120,12 @@ def step(vm_id: str, request_id: str | None = None) -> None:
 def poll(tenant_id: str, request_id: str | None = None) -> None:
     """Asks a tenant's cloud about its VMs."""
     _do("poll", polling.poll, tenant_id, request_id)
+
+
+def poll_in_turn(tenant_ids: list[str], request_id: str | None = None) -> None:
+    """Asks the clouds of some tenants whose VMs rest. Where one fails, the clock finds the others again."""
+    for tenant_id in tenant_ids:
+        _do("poll", polling.poll, tenant_id, request_id)
 
 
 def power(vm_id: str, request_id: str | None = None) -> None:
@@ -149,6 +161,8 @@ def handover(credential_id: str, request_id: str | None = None) -> None:
 def resume(tenant_id: str, request_id: str | None = None) -> None:
     """Goes on with what waited for a credential."""
     _do("resume", handovers.resume, tenant_id, request_id)
+
+
 def settle(finding_id: str, request_id: str | None = None) -> None:
     """Goes on with what an admin asked about a finding."""
     _do("settle", ladder.step, finding_id, request_id)

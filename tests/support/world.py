@@ -61,7 +61,7 @@ class Worker:
         work: list[tuple[Callable[[Any], Any], Any]] = [
             *((catalog.refresh, tenant_id) for tenant_id in due.catalogs),
             *((provisioning.step, vm_id) for vm_id in due.steps),
-            *((polling.poll, tenant_id) for tenant_id in due.tenants),
+            *((polling.poll, tenant_id) for tenant_id in (*due.tenants, *due.resting)),
             *((power.step, vm_id) for vm_id in due.powers),
             *((ladder.step, finding_id) for finding_id in due.settles),
             *((reconcile.sweep, tenant_id) for tenant_id in due.reconciles),

@@ -132,8 +132,12 @@ def exposition(families: Iterable[Family]) -> bytes:
                 f'{label}="{_escaped(value)}"' for label, value in sorted(sample.labels.items())
             )
             of = f"{{{labels}}}" if labels else ""
-            lines.append(f"{sample.name}{of} {floatToGoString(sample.value)}")
+            lines.append(f"{sample.name}{of} {_number(sample.value)}")
     return "".join(f"{line}\n" for line in lines).encode()
+
+
+def _number(value: float) -> str:
+    return str(floatToGoString(value))  # type: ignore[no-untyped-call]
 
 
 @lru_cache(maxsize=10_000)

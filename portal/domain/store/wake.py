@@ -1,6 +1,7 @@
 """The queue: puts ids on it after a commit. A wake may be lost; the clock finds what is due again."""
 
 import logging
+from collections.abc import Sequence
 from uuid import UUID
 
 import redis
@@ -26,6 +27,12 @@ def vm(vm_id: UUID) -> None:
 def tenant(tenant_id: UUID) -> None:
     """Somebody should ask the tenant's cloud about its VMs."""
     _put(VMS, "poll", tenant_id)
+
+
+def tenants(tenant_ids: Sequence[UUID]) -> None:
+    """Somebody should ask these tenants' clouds one after the other: their VMs rest, and there is no hurry."""
+    if fresh := [str(each) for each in tenant_ids if _mark("poll", each)]:
+        _enqueue(VMS, "poll_in_turn", fresh)
 
 
 def power(vm_id: UUID) -> None:
@@ -110,12 +117,24 @@ def taken(job: str, subject: str) -> None:
 
 def _put(queue: str, job: str, subject: UUID) -> None:
     """Never raises: what is asked is in the database already. Puts nothing there that waits there already."""
+    if _mark(job, subject):
+        _enqueue(queue, job, str(subject))
+
+
+def _mark(job: str, subject: UUID) -> bool:
+    """Whether it doesn't wait already; from now on it does."""
     try:
-        if not volatile.client().set(_marker(job, str(subject)), 1, nx=True, ex=MARKED_SECONDS):
-            return
+        return bool(volatile.client().set(_marker(job, str(subject)), 1, nx=True, ex=MARKED_SECONDS))
+    except redis.exceptions.RedisError as error:
+        logger.warning("not queued, the clock will: %s %s (%s)", job, subject, type(error).__name__)
+        return False
+
+
+def _enqueue(queue: str, job: str, subject: str | list[str]) -> None:
+    try:
         Queue(queue, connection=volatile.client(), serializer=JSONSerializer).enqueue_call(
             f"portal.worker.{job}",
-            args=(str(subject), log.current("request_id")),
+            args=(subject, log.current("request_id")),
             result_ttl=0,
             failure_ttl=86400,
             timeout=JOB_SECONDS,

@@ -25,8 +25,9 @@ logger = logging.getLogger(__name__)
 # So many single questions are cheaper than one for all servers of a project.
 FEW_SERVERS = 4
 DUE_AT_ONCE = 500
-# So many tenants whose VMs rest are queued at once: what is on its way must not stand behind all of them.
-RESTING_AT_ONCE = 20
+# Tenants whose VMs rest are polled so many by one job, which saves most of what a job costs; and so few such
+# jobs wait at once that what is on its way doesn't stand behind all of them.
+IN_TURN, RESTING_JOBS = 5, 8
 # So many VMs in flight of one tenant have their events read at each look; the others take turns.
 FOLLOWED_AT_ONCE = 5
 
@@ -48,6 +49,7 @@ class Due:
 
     steps: Sequence[UUID]
     tenants: Sequence[UUID]
+    resting: Sequence[UUID]
     powers: Sequence[UUID]
     catalogs: Sequence[UUID]
     reconciles: Sequence[UUID]
@@ -56,12 +58,12 @@ class Due:
     settles: Sequence[UUID]
 
 
-def due(*, resting: int = RESTING_AT_ONCE) -> Due:
+def due(*, resting: int = IN_TURN * RESTING_JOBS) -> Due:
     """What is due at this moment, the longest overdue first; of tenants whose VMs rest at most so many."""
     moment = now()
     in_flight = db.session.scalars(
         select(Vm.tenant_id).where(WORKS, WANTS_POLL, Vm.look_at <= moment).distinct()
-    )
+    ).all()
     return Due(
         steps=db.session.scalars(
             select(Vm.id)
@@ -69,7 +71,8 @@ def due(*, resting: int = RESTING_AT_ONCE) -> Due:
             .order_by(Vm.look_at)
             .limit(DUE_AT_ONCE)
         ).all(),
-        tenants=list(dict.fromkeys([*in_flight, *_resting(moment, resting)])),
+        tenants=in_flight,
+        resting=[each for each in _resting(moment, resting) if each not in in_flight],
         powers=db.session.scalars(select(Vm.id).where(Vm.power_due_at <= moment).limit(DUE_AT_ONCE)).all(),
         catalogs=catalog.due(),
         reconciles=reconcile.due(),
@@ -95,7 +98,7 @@ def _resting(moment: datetime, limit: int) -> Sequence[UUID]:
 
 def tick() -> int:
     """Puts what is due on the queue; answers how much. The clock calls it."""
-    found = due(resting=max(0, RESTING_AT_ONCE - wake.backlog()))
+    found = due(resting=IN_TURN * max(0, RESTING_JOBS - wake.backlog()))
     work = (
         (found.steps, wake.vm),
         (found.tenants, wake.tenant),
@@ -109,8 +112,10 @@ def tick() -> int:
     for ids, put in work:
         for subject in ids:
             put(subject)
+    for start in range(0, len(found.resting), IN_TURN):
+        wake.tenants(found.resting[start : start + IN_TURN])
     db.session.rollback()
-    return sum(len(ids) for ids, _ in work)
+    return sum(len(ids) for ids, _ in work) + len(found.resting)
 
 
 def poll(tenant_id: UUID) -> None:

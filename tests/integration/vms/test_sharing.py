@@ -4,6 +4,8 @@ from datetime import timedelta
 from uuid import UUID, uuid4
 
 import pytest
+from rq import Queue
+from rq.serializers import JSONSerializer
 from sqlalchemy import insert, select, update
 
 from portal.domain.people.models import User
@@ -44,8 +46,8 @@ def vm(ada: User, lab: Tenant, work: Worker) -> Vm:
 
 def test_of_tenants_at_rest_those_overdue_longest_come_first_and_few_at_once(vm: Vm) -> None:
     late = {seconds: resting(vm, seconds) for seconds in (10, 30, 20)}
-    assert list(polling.due(resting=2).tenants) == [late[30], late[20]]
-    assert set(polling.due().tenants) == set(late.values())
+    assert list(polling.due(resting=2).resting) == [late[30], late[20]]
+    assert set(polling.due().resting) == set(late.values())
 
 
 def test_what_is_on_its_way_is_due_however_many_rest(vm: Vm, ada: User, lab: Tenant) -> None:
@@ -61,7 +63,7 @@ def test_a_failed_launch_without_a_stack_is_never_due(vm: Vm, clock: Clock) -> N
     with transaction():
         db.session.execute(update(Vm).values(state="error", stack_id=None))
     clock.forward(3600)
-    assert (list(polling.due().steps), list(polling.due().tenants)) == ([], [])
+    assert (list(polling.due().steps), list(polling.due().resting)) == ([], [])
 
 
 def test_tenants_at_rest_wait_while_the_queue_is_long(vm: Vm) -> None:
@@ -70,13 +72,25 @@ def test_tenants_at_rest_wait_while_the_queue_is_long(vm: Vm) -> None:
         connection.execute(update(Tenant).values(catalog_due_at=now() + timedelta(1)))
         connection.execute(update(Tenant).values(reconcile_due_at=now() + timedelta(1)))
     volatile.client().flushdb()
-    for _ in range(polling.RESTING_AT_ONCE):
+    for _ in range(polling.RESTING_JOBS):
         wake.vm(uuid4())
     assert polling.tick() == 0
     volatile.client().flushdb()
     assert polling.tick() == 1
     assert wake.waiting()[wake.VMS] == 1
-    assert list(polling.due().tenants) == [tenant_id]
+    assert list(polling.due().resting) == [tenant_id]
+
+
+def test_tenants_at_rest_are_polled_some_by_one_job_and_each_by_one_at_a_time(vm: Vm) -> None:
+    late = [resting(vm, seconds) for seconds in range(polling.IN_TURN + 3, 1, -1)]
+    volatile.client().flushdb()
+    wake.tenant(late[0])
+    polling.tick()
+    polling.tick()
+    queued = Queue(wake.VMS, connection=volatile.client(), serializer=JSONSerializer).jobs
+    assert [job.args[0] for job in queued if job.func_name == "portal.worker.poll"] == [str(late[0])]
+    turns = [job.args[0] for job in queued if job.func_name == "portal.worker.poll_in_turn"]
+    assert turns == [list(map(str, late[1 : polling.IN_TURN])), list(map(str, late[polling.IN_TURN :]))]
 
 
 def test_the_events_of_a_crowd_are_read_in_turns(
