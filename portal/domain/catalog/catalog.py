@@ -17,7 +17,7 @@ from portal.domain.people.models import User
 from portal.domain.store import audit, wake
 from portal.domain.store.db import db, now, transaction
 from portal.domain.store.errors import DomainError
-from portal.domain.tenants import clouds, counts, networks
+from portal.domain.tenants import circuits, clouds, counts, networks
 from portal.domain.tenants.models import Tenant
 from portal.openstack import glance, nova
 from portal.openstack.cloud import Cloud
@@ -141,6 +141,8 @@ def refresh(tenant_id: UUID) -> bool:
         words = f"The portal itself failed ({type(error).__name__}); an administrator can see why."
         _note(tenant_id, trouble=words, again=EVERY)
         raise
+    else:
+        circuits.heard(tenant_id)
     return True
 
 

@@ -9,6 +9,7 @@ from uuid import UUID
 
 from sqlalchemy import select, update
 
+from portal.domain.store import wake
 from portal.domain.store.db import db, now, transaction
 from portal.domain.store.errors import DomainError
 from portal.domain.tenants.models import Tenant
@@ -73,6 +74,22 @@ def answered(tenant_id: UUID) -> bool:
         )
     db.session.refresh(tenant)
     return closed is not None
+
+
+def heard(tenant_id: UUID) -> None:
+    """The cloud answered somebody who doesn't look after VMs: who does may ask at once."""
+    tenant = db.session.get_one(Tenant, tenant_id)
+    if not is_open(tenant):
+        return
+    with transaction():
+        db.session.execute(
+            update(Tenant)
+            .where(Tenant.id == tenant_id, Tenant.silent_tries >= OPENS_AFTER)
+            .values(ask_again_at=now())
+            .execution_options(synchronize_session=False)
+        )
+    db.session.refresh(tenant)
+    wake.resume(tenant_id)
 
 
 def is_open(tenant: Tenant) -> bool:

@@ -41,11 +41,11 @@ def step(credential_id: UUID) -> None:
 
 
 def resume(tenant_id: UUID) -> None:
-    """Another credential is in use, or Keystone takes it again: what waited is due now."""
+    """What waited for another credential, or for the cloud, is due now."""
     with transaction():
         waited = db.session.scalars(
             update(Vm)
-            .where(Vm.tenant_id == tenant_id, Vm.look_failures > 0, Vm.state != State.DELETED)
+            .where(Vm.tenant_id == tenant_id, Vm.trouble.is_not(None), Vm.state != State.DELETED)
             .values(look_at=now(), look_failures=0)
             .returning(Vm.id)
             .execution_options(synchronize_session=False)

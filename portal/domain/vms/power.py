@@ -16,7 +16,7 @@ from portal.domain.people.models import User
 from portal.domain.store import audit, volatile, wake
 from portal.domain.store.db import db, now, transaction
 from portal.domain.store.errors import DomainError, Refused
-from portal.domain.tenants import clouds
+from portal.domain.tenants import circuits, clouds
 from portal.domain.vms import claims, explain
 from portal.domain.vms.models import State, Vm
 from portal.openstack.cloud import Cloud
@@ -142,6 +142,8 @@ def step(vm_id: UUID) -> None:
             _done(vm, trouble="The server is gone from OpenStack.")
         except (OpenStackError, DomainError) as error:
             _later(vm, explain.trouble(error))
+        else:
+            circuits.heard(vm.tenant_id)
 
 
 def _advance(vm: Vm, action: Action) -> None:

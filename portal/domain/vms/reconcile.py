@@ -14,7 +14,7 @@ from sqlalchemy import select, update
 
 from portal.domain.store.db import db, now, transaction
 from portal.domain.store.errors import DomainError
-from portal.domain.tenants import clouds
+from portal.domain.tenants import circuits, clouds
 from portal.domain.tenants.models import Tenant
 from portal.domain.vms import findings, strays
 from portal.domain.vms.models import Finding, FindingKind, State, Vm
@@ -55,6 +55,8 @@ def sweep(tenant_id: UUID) -> bool:
     except (OpenStackError, DomainError) as error:
         logger.warning("not reconciled: %s", error, extra={"tenant_id": str(tenant_id)})
         pause = AFTER_TROUBLE
+    else:
+        circuits.heard(tenant_id)
     with transaction():
         db.session.execute(
             update(Tenant).where(Tenant.id == tenant_id).values(reconcile_due_at=now() + pause)

@@ -6,10 +6,12 @@ from datetime import timedelta
 
 import pytest
 
+from portal.domain.catalog import catalog
 from portal.domain.people.models import User
 from portal.domain.store.db import now
 from portal.domain.tenants import circuits, clouds, tenants
 from portal.domain.tenants.models import Tenant
+from portal.domain.vms import power, reconcile
 from portal.domain.vms.lifecycle import State
 from portal.openstack.cloud import Call
 from portal.sandbox.control import Control
@@ -76,6 +78,30 @@ def test_what_waited_goes_on_by_itself_when_the_cloud_is_back(
     assert {fresh(vm).state for vm in waiting} == {State.ACTIVE}
     assert fresh(lab).silent_since is None
     assert fresh(waiting[0]).trouble is None
+
+
+@pytest.mark.parametrize("other", ["catalogue", "reconciler", "power"])
+def test_an_answer_to_somebody_else_has_those_who_look_after_vms_ask_at_once(
+    other: str, ada: User, lab: Tenant, cloud: Control, work: Worker, clock: Clock
+) -> None:
+    up = launch(ada, lab)
+    work(until=lambda: fresh(up).state is State.ACTIVE)
+    silence(cloud)
+    waiting = launch(ada, lab)
+    work(until=lambda: circuits.is_open(fresh(lab)))
+    clock.forward(reconcile.EVERY.total_seconds())
+    cloud.faults.clear()
+    if other == "catalogue":
+        catalog.ask_refresh(lab, by=ada)
+        assert catalog.refresh(lab.id)
+    elif other == "reconciler":
+        assert reconcile.sweep(lab.id)
+    else:
+        power.ask(up, power.Action.STOP, by=ada)
+        power.step(up.id)
+    work.once()
+    assert fresh(lab).silent_since is None
+    assert fresh(waiting).state is not State.REQUESTED
 
 
 def test_a_silent_cloud_of_one_tenant_holds_up_no_other(
