@@ -26,7 +26,7 @@ from portal import log
 from portal.app import create_app
 from portal.cli.processes import die_with_parent
 from portal.domain.catalog import catalog
-from portal.domain.store import keyring, volatile, wake
+from portal.domain.store import keyring, verification, volatile, wake
 from portal.domain.store.db import db
 from portal.domain.tenants import doctor as doctoring
 from portal.domain.vms import handover as handovers
@@ -156,6 +156,11 @@ def doctor(credential_id: str, request_id: str | None = None) -> None:
 def handover(credential_id: str, request_id: str | None = None) -> None:
     """Revokes a credential whose work has ended."""
     _do("handover", handovers.step, credential_id, request_id)
+
+
+def verify(check_id: str, request_id: str | None = None) -> None:
+    """Goes on verifying the audit."""
+    _do("verify", verification.go_on, check_id, request_id)
 
 
 def resume(tenant_id: str, request_id: str | None = None) -> None:

@@ -57,8 +57,8 @@ def _register(app: Flask) -> None:
         metrics,
         vms,
     )
-    from portal.web.admin import credentials, drift, events, people, support, system  # noqa: PLC0415 - the same
+    from portal.web.admin import audit, credentials, drift, events, people, support, system  # noqa: PLC0415 - the same
 
     everyones = (auth, home, account, links, catalog, keys, vms, launch, members, health, metrics)
-    for module in (*everyones, people, drift, credentials, system, events, support):
+    for module in (*everyones, people, drift, audit, credentials, system, events, support):
         app.register_blueprint(module.blueprint)

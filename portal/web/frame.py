@@ -63,6 +63,7 @@ NAVIGATION = (
         credentials.how_many_bad,
         tone="bad",
     ),
+    Place("Audit", "audit.index", "list", Permission.AUDIT_VIEW),
     Place("System", "system.show", "activity", Permission.SYSTEM_VIEW),
 )
 

@@ -12,6 +12,7 @@ from sqlalchemy import func, select
 from portal.domain.catalog import catalog
 from portal.domain.people import accounts
 from portal.domain.people.models import Role, User
+from portal.domain.store import verification
 from portal.domain.store.db import Base, db, now, transaction
 from portal.domain.tenants import credentials, doctor, tenants
 from portal.domain.tenants.models import Tenant
@@ -67,6 +68,7 @@ class Worker:
             *((reconcile.sweep, tenant_id) for tenant_id in due.reconciles),
             *((doctor.examine, credential_id) for credential_id in due.doctors),
             *((handover.step, credential_id) for credential_id in due.handovers),
+            *((verification.go_on, check_id) for check_id in due.verifications),
         ]
         db.session.rollback()
         for job, subject in work:

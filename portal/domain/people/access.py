@@ -31,6 +31,9 @@ class Permission(StrEnum):
     PERSON_MANAGE = "person.manage"
     ACCESS_VIEW = "access.view"
     SYSTEM_VIEW = "system.view"
+    AUDIT_VIEW = "audit.view"
+    AUDIT_VERIFY = "audit.verify"
+    AUDIT_EXPORT = "audit.export"
     SUPPORT_VIEW = "support.view"
     FINDING_VIEW = "finding.view"
     FINDING_SETTLE = "finding.settle"
@@ -74,6 +77,7 @@ EVERYWHERE: dict[Role, frozenset[Permission]] = {
     Role.ADMIN: frozenset(
         {
             *(P.VM_VIEW, P.VM_DELETE, P.CATALOG_VIEW, P.CATALOG_REFRESH),
+            *(P.AUDIT_VIEW, P.AUDIT_VERIFY, P.AUDIT_EXPORT),
             *(P.SYSTEM_VIEW, P.SUPPORT_VIEW, P.FINDING_VIEW, P.FINDING_SETTLE, P.ACCESS_VIEW),
             *(P.USAGE_VIEW, P.MEMBER_VIEW, P.MEMBER_MANAGE, P.PERSON_VIEW, P.PERSON_MANAGE),
             *(P.CREDENTIAL_VIEW, P.CREDENTIAL_EXAMINE, P.CREDENTIAL_ROTATE),

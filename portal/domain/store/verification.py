@@ -62,7 +62,6 @@ def go_on(check_id: UUID) -> None:
         return
     walk = Walk.load(mine).go(batches=BATCHES)
     over = {"due_at": None, "finished_at": now()} if walk.at_end else {"due_at": now()}
+    facts = {"state": walk.dump(), **over}
     with transaction():
-        db.session.execute(
-            update(AuditCheck).where(AuditCheck.id == check_id).values(state=walk.dump(), **over)
-        )
+        db.session.execute(update(AuditCheck).where(AuditCheck.id == check_id).values(facts))

@@ -11,7 +11,7 @@ from sqlalchemy import and_, func, or_, select
 from sqlalchemy.orm import defer, lazyload
 
 from portal.domain.catalog import catalog
-from portal.domain.store import wake
+from portal.domain.store import verification, wake
 from portal.domain.store.db import db, now
 from portal.domain.tenants import clouds, doctor, revoking
 from portal.domain.vms import claims, ladder, lifecycle, provisioning, reconcile, verdicts
@@ -55,6 +55,7 @@ class Due:
     reconciles: Sequence[UUID]
     doctors: Sequence[UUID]
     handovers: Sequence[UUID]
+    verifications: Sequence[UUID]
     settles: Sequence[UUID]
 
 
@@ -78,6 +79,7 @@ def due(*, resting: int = IN_TURN * RESTING_JOBS) -> Due:
         reconciles=reconcile.due(),
         doctors=doctor.due(),
         handovers=revoking.due(),
+        verifications=verification.due(),
         settles=ladder.due(),
     )
 
@@ -107,6 +109,7 @@ def tick() -> int:
         (found.reconciles, wake.reconcile),
         (found.doctors, wake.doctor),
         (found.handovers, wake.handover),
+        (found.verifications, wake.verify),
         (found.settles, wake.finding),
     )
     for ids, put in work:
