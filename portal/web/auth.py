@@ -34,6 +34,12 @@ def sign_in() -> ResponseReturnValue:
 @blueprint.post("/sign-in")
 @public
 @limits.limiter.limit("10 per 15 minutes", key_func=limits.account_and_address, deduct_when=limits.was_wrong)
+@limits.limiter.limit(
+    "30 per 15 minutes",
+    key_func=limits.account,
+    deduct_when=limits.was_wrong,
+    exempt_when=limits.is_at_home,
+)
 @limits.limiter.limit("60 per 15 minutes", deduct_when=limits.was_wrong)
 def open_session() -> ResponseReturnValue:
     """In, and on to where the person wanted to go."""

@@ -1,9 +1,10 @@
 """Forms: what several views do with them."""
 
-from collections.abc import Callable
-from typing import ParamSpec, TypeVar
+from collections.abc import Callable, Iterable
+from typing import Any, ParamSpec, TypeVar
 
 from flask_wtf import FlaskForm
+from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined]  # newer than the types
 
 from portal.domain.store.errors import Refused
 
@@ -23,3 +24,8 @@ def accepted(form: FlaskForm, command: Callable[P, T], *args: P.args, **kwargs: 
             raise
         form[refusal.field].errors = [*form[refusal.field].errors, refusal.message]
         return None
+
+
+def choices(pairs: Iterable[tuple[str, str]]) -> list[Any]:
+    """The choices of a select or of radio buttons, from (value, words)."""
+    return [SelectChoice(value, words) for value, words in pairs]

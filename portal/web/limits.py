@@ -6,6 +6,7 @@ from flask_limiter.util import get_remote_address
 from flask_login import current_user
 
 from portal.config import Settings
+from portal.domain.people import sessions
 
 WRONG = 422
 limiter = Limiter(
@@ -35,7 +36,17 @@ def was_wrong(response: Response) -> bool:
 
 def account_and_address() -> str:
     """The account somebody tries to open, and where from."""
-    return f"{request.form.get('email', '').strip().lower()[:255]}|{get_remote_address()}"
+    return f"{account()}|{get_remote_address()}"
+
+
+def account() -> str:
+    """The account somebody tries to open, from wherever."""
+    return request.form.get("email", "").strip().lower()[:255]
+
+
+def is_at_home() -> bool:
+    """Whether the account was opened from here before: guesses made elsewhere don't keep its person out."""
+    return sessions.opened_here(account())
 
 
 def person() -> str:

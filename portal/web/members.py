@@ -16,7 +16,7 @@ from portal.domain.tenants import tenants
 from portal.domain.tenants.tenants import Tenant
 from portal.domain.vms import quotas
 from portal.web import limits, links
-from portal.web.forms import accepted
+from portal.web.forms import accepted, choices
 from portal.web.frame import here
 from portal.web.guards import needs
 
@@ -29,10 +29,12 @@ class InviteForm(FlaskForm):
     email = EmailField("E-mail address", [InputRequired("The address is missing.")])
     tenant_role = RadioField(
         "As",
-        choices=[
-            (TenantRole.MEMBER.value, "Member: launches VMs"),
-            (TenantRole.OWNER.value, "Owner: also invites and removes members"),
-        ],
+        choices=choices(
+            [
+                (TenantRole.MEMBER.value, "Member: launches VMs"),
+                (TenantRole.OWNER.value, "Owner: also invites and removes members"),
+            ]
+        ),
         default=TenantRole.MEMBER.value,
     )
 

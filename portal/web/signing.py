@@ -21,7 +21,8 @@ def take(opened: Session) -> None:
 def leave() -> None:
     """Nothing of the session stays in the browser, nor of who asked so far in this request."""
     session.clear()
-    g.pop("_login_user", None)
+    for kept in ("_login_user", "csrf_token"):
+        g.pop(kept, None)
 
 
 def here() -> UUID | None:

@@ -20,9 +20,10 @@ _HANDLERS = "//@*[starts-with(name(), 'on') or starts-with(name(), 'hx-on')]"
 class Page:
     """One person's browser: `get` and `submit` answer the page where it ended up, redirects followed."""
 
-    def __init__(self, app: Flask) -> None:
+    def __init__(self, app: Flask, *, address: str = "127.0.0.1") -> None:
         self._app = app
         self._client = app.test_client()
+        self._client.environ_base["REMOTE_ADDR"] = address
 
     def sign_in(self, user: User) -> "Page":
         """A session of this person, without the detour over the form."""

@@ -12,7 +12,7 @@ from portal.domain.people.links import LinkOver, hashed, new_token
 from portal.domain.people.models import Invitation, Membership, Role, Session, TenantRole, User
 from portal.domain.store import audit
 from portal.domain.store.db import db, now, transaction
-from portal.domain.store.errors import NotFound, Refused
+from portal.domain.store.errors import Forbidden, NotFound, Refused
 
 __all__ = ["LASTS", "Invitation", "LinkOver", "accept", "invite", "join", "read", "waiting", "withdraw"]
 
@@ -34,8 +34,8 @@ def invite(
     `by` None: on the command line. Raises Forbidden, or Refused at the field `email`.
     """
     email = _checked(email)
-    if by:
-        _require(by, tenant_id, role)
+    if by and not _may(by, tenant_id, role):
+        raise Forbidden
     token = new_token()
     with transaction():
         _refuse_needless(email, tenant_id)
@@ -168,12 +168,6 @@ def _may(user: User, tenant_id: UUID | None, role: Role) -> bool:
     if tenant_id is None or role is not Role.MEMBER:
         return access.allows(user, Permission.PERSON_MANAGE)
     return access.allows(user, Permission.MEMBER_MANAGE, tenant_id)
-
-
-def _require(user: User, tenant_id: UUID | None, role: Role) -> None:
-    if not _may(user, tenant_id, role):
-        access.require(user, Permission.PERSON_MANAGE)
-        access.require(user, Permission.MEMBER_MANAGE, tenant_id)
 
 
 def _detail(invitation: Invitation) -> dict[str, str | None]:

@@ -27,6 +27,7 @@ __all__ = [
     "load",
     "named",
     "of",
+    "opened_here",
 ]
 
 IDLE = timedelta(hours=12)
@@ -104,6 +105,12 @@ def of(person: User) -> list[Session]:
             .order_by(Session.seen_at.desc(), Session.id)
         )
     )
+
+
+def opened_here(email: str) -> bool:
+    """Whether the account was opened from the present address lately."""
+    here = select(Session.id).join(Session.user).where(User.email == email).limit(1)
+    return db.session.scalar(here.where(Session.address == log.current("address"))) is not None
 
 
 def last_seen(people: Iterable[User]) -> dict[UUID, datetime]:

@@ -15,7 +15,7 @@ from portal.domain.people.access import Permission, Role, TenantRole
 from portal.domain.people.people import User
 from portal.domain.tenants import tenants
 from portal.web import limits, links
-from portal.web.forms import accepted
+from portal.web.forms import accepted, choices
 from portal.web.guards import needs
 
 blueprint = Blueprint("people", __name__, url_prefix="/admin/people")
@@ -29,22 +29,24 @@ class InviteForm(FlaskForm):
     """Who is invited to the portal, as what, and into which tenant."""
 
     email = EmailField("E-mail address", [InputRequired("The address is missing.")])
-    role = SelectField("Role in the portal", choices=ROLES, default=Role.MEMBER.value)
+    role = SelectField("Role in the portal", choices=choices(ROLES), default=Role.MEMBER.value)
     tenant = SelectField("Tenant", default="")
-    tenant_role = SelectField("Role in the tenant", choices=TENANT_ROLES, default=TenantRole.MEMBER.value)
+    tenant_role = SelectField(
+        "Role in the tenant", choices=choices(TENANT_ROLES), default=TenantRole.MEMBER.value
+    )
 
 
 class RoleForm(FlaskForm):
     """What a person is to the portal."""
 
-    role = SelectField("Role", choices=ROLES)
+    role = SelectField("Role", choices=choices(ROLES))
 
 
 class MembershipForm(FlaskForm):
     """One more tenant of a person."""
 
     tenant = SelectField("Tenant")
-    tenant_role = SelectField("As", choices=TENANT_ROLES, default=TenantRole.MEMBER.value)
+    tenant_role = SelectField("As", choices=choices(TENANT_ROLES), default=TenantRole.MEMBER.value)
 
 
 @blueprint.get("/")
@@ -176,13 +178,13 @@ def end_session(person_id: UUID, session_id: UUID) -> ResponseReturnValue:
 
 def _invite_form() -> InviteForm:
     form = InviteForm()
-    form.tenant.choices = [("", "None yet"), *_tenants()]
+    form.tenant.choices = choices([("", "None yet"), *_tenants()])
     return form
 
 
 def _membership_form(person: User) -> MembershipForm:
     form = MembershipForm()
-    form.tenant.choices = _tenants(but=person.tenant_ids)
+    form.tenant.choices = choices(_tenants(but=person.tenant_ids))
     return form
 
 

@@ -9,7 +9,7 @@ from flask import Flask
 from sqlalchemy import select, update
 
 from portal import log
-from portal.domain.people import accounts
+from portal.domain.people import accounts, sessions
 from portal.domain.people.accounts import SignInRefused
 from portal.domain.people.models import Membership, Role, User
 from portal.domain.store.db import db, transaction
@@ -122,3 +122,66 @@ def test_joining_twice_is_joining_once(ada: User, lab: Tenant) -> None:
     assert len(audited("person.joined")) == 1
     assert [row.tenant_id for row in db.session.scalars(select(Membership))] == [lab.id]
     assert ada.tenant_ids == {lab.id}
+
+
+def test_a_name_is_changed_once_and_audited_with_before_and_after(ada: User) -> None:
+    accounts.rename(ada, "  Ada   Lovelace ")
+    accounts.rename(ada, "Ada Lovelace")
+    assert fresh(ada).name == "Ada Lovelace"
+    [entry] = audited("person.renamed")
+    assert entry.detail == {"before": "Ada", "after": "Ada Lovelace"}
+    for nothing in ("", "  "):
+        with pytest.raises(Refused, match="missing"):
+            accounts.rename(ada, nothing)
+
+
+def test_a_new_password_ends_every_session_but_the_one_at_hand(ada: User) -> None:
+    here, there = (accounts.sign_in(ada.email, PASSWORD) for _ in range(2))
+    accounts.change_password(ada, PASSWORD, "another-horse-2", here=here.id)
+    assert sessions.load(sessions.key(here)) == ada
+    assert sessions.load(sessions.key(there)) is None
+    with pytest.raises(SignInRefused):
+        accounts.sign_in(ada.email, PASSWORD)
+    assert accounts.sign_in(ada.email, "another-horse-2")
+    assert [entry.detail for entry in audited("person.password_changed")] == [{}]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "field"),
+    [("wrong-horse-1", "another-horse-2", "password"), (PASSWORD, "short", "new_password")],
+)
+def test_a_password_is_changed_only_by_who_knows_it_and_for_a_good_one(
+    ada: User, old: str, new: str, field: str
+) -> None:
+    with pytest.raises(Refused) as refused:
+        accounts.change_password(ada, old, new, here=None)
+    assert refused.value.field == field
+    assert accounts.sign_in(ada.email, PASSWORD)
+
+
+def test_signing_out_ends_that_session_alone(ada: User, eve: User) -> None:
+    left, kept = (accounts.sign_in(ada.email, PASSWORD) for _ in range(2))
+    hers = accounts.sign_in(eve.email, PASSWORD)
+    for session_id in (left.id, hers.id, None):
+        accounts.sign_out(ada, session_id)
+    assert sessions.load(sessions.key(left)) is None
+    assert sessions.load(sessions.key(kept)) == ada
+    assert sessions.load(sessions.key(hers)) == eve
+    assert [entry.user_id for entry in audited("person.signed_out")] == [ada.id] * 3
+
+
+def test_a_password_changed_while_somebody_signs_in_with_the_old_one_keeps_them_out(
+    ada: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    verify = accounts._verify
+
+    def meanwhile(password_hash: str, password: str) -> bool:
+        matches = verify(password_hash, password)
+        monkeypatch.undo()
+        write(ada, password_hash=accounts.hashed("another-horse-2"))
+        return matches
+
+    monkeypatch.setattr(accounts, "_verify", meanwhile)
+    with pytest.raises(SignInRefused):
+        accounts.sign_in(ada.email, PASSWORD)
+    assert sessions.of(ada) == []

@@ -117,6 +117,19 @@ def test_guessing_is_slowed_down_for_the_account_and_told(throttled: Page, ada: 
     assert int(answer.headers["Retry-After"]) == 900
 
 
+def test_guessing_from_many_addresses_is_slowed_down_but_not_where_its_person_is(
+    throttled: Page, ada: User
+) -> None:
+    throttled.get("/sign-in").form().submit(email=ada.email, password=PASSWORD)
+    throttled.get("/").form("/sign-out").submit()
+    browsers = [Page(throttled._app, address=f"203.0.113.{number}") for number in range(5)]
+    guesses = [sign_in(browsers[number // 8], password="guess").status for number in range(31)]
+    assert guesses == [422] * 30 + [429]
+    assert sign_in(browsers[4]).status == 429
+    assert sign_in(browsers[4], email="eve@example.org").status == 422
+    assert sign_in(throttled).url == "/"
+
+
 def test_without_redis_people_sign_in_and_guessing_is_still_slowed_down(app: Flask, ada: User) -> None:
     settings: Settings = app.config["PORTAL"]
     lost = replace(settings, rate_limits=True, redis_url="redis://127.0.0.1:9/0")
