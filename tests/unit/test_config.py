@@ -78,6 +78,8 @@ def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
         ("TRUSTED_PROXIES", "many"),
         ("OPENSTACK_READ_TIMEOUT", "0"),
         ("OPENSTACK_READ_TIMEOUT", "601"),
+        ("HORIZON_URL", "javascript:alert(1)"),
+        ("SKYLINE_URL", "skyline.example.org"),
     ],
 )
 def test_a_wrong_value_is_named(name: str, value: str) -> None:

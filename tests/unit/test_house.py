@@ -2,12 +2,13 @@
 
 import ast
 import re
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from portal import config
+from portal import __version__, config
 from portal.config import ROOT
 from portal.domain.people.access import AS_OWNER, EVERYWHERE, IN_OWN_TENANTS, Permission, Role
 from portal.domain.vms import lifecycle
@@ -87,6 +88,10 @@ def test_the_readme_shows_the_lifecycle_of_the_code() -> None:
 def test_the_readme_lists_every_setting() -> None:
     for variable in config.VARIABLES:
         assert f"| `{variable.name}` | {variable.meaning}" in README
+
+
+def test_the_package_says_its_version() -> None:
+    assert tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"] == __version__
 
 
 def test_every_role_has_its_line_in_the_tables_and_every_permission_a_holder() -> None:

@@ -18,6 +18,7 @@ from portal.domain.vms import lookup, vms
 from portal.domain.vms.lifecycle import Event
 from portal.domain.vms.models import HeatEvent, State, Transition, Vm
 from portal.sandbox.control import Control
+from portal.sandbox.faults import Fault
 from tests.support.world import BOTH, Worker, add_person, fresh, launch
 
 DATABASES = BOTH
@@ -105,6 +106,19 @@ def test_a_failed_launch_is_known_by_the_address_it_had(
     vms.ask(vm, Event.RETRY, by=ada)
     vm = fresh(vm)
     assert (vm.server_id, vm.private_ip, vm.public_ip) == (None, None, None)
+
+
+def test_a_failed_stack_that_tells_no_outputs_fails_the_launch_all_the_same(
+    ada: User, lab: Tenant, cloud: Control, work: Worker
+) -> None:
+    cloud.set_quota("tenant-a", cores=0)
+    one_stack = r"/stacks/vm-[^/]+/[^/]+$"
+    cloud.faults.add(Fault("status", method="GET", service="orchestration", path_regex=one_stack, times=0))
+    vm = launch(ada, lab)
+    work()
+    vm = fresh(vm)
+    assert (vm.state, vm.private_ip) == (State.ERROR, None)
+    assert "Quota exceeded" in (vm.failure or "")
 
 
 def test_the_deleted_are_found_after_those_that_live(

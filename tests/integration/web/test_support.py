@@ -16,7 +16,7 @@ from portal.domain.store.db import db, transaction
 from portal.domain.store.models import AuditEntry
 from portal.domain.tenants import circuits, credentials
 from portal.domain.tenants.models import Credential, Tenant
-from portal.domain.vms import bundle, live, power, vms
+from portal.domain.vms import bundle, casefile, live, power, vms
 from portal.domain.vms.lifecycle import Event
 from portal.domain.vms.models import HeatEvent, Vm
 from portal.sandbox.control import Control
@@ -131,6 +131,24 @@ class TestTheCaseFile:
         links = file_of(support, vm).links.values()
         assert f"https://horizon.example.org/dashboard/project/instances/{vm.server_id}/" in links
         assert f"https://sky.example.org/heat/stack/detail/{vm.stack_id}/vm-{vm.id}" in links
+
+    def test_a_move_of_which_the_act_is_too_old_stands_alone(
+        self, support: Page, vm: Vm, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(casefile, "MOST_ACTS", 1)
+        moves = [
+            line for line in file_of(support, vm, "?format=json").json["timeline"] if line["kind"] == "move"
+        ]
+        assert [bool(move["audit"]) for move in moves] == [False, False, True]
+
+    def test_a_server_that_heat_told_nothing_of_is_listed_too(self, support: Page, vm: Vm) -> None:
+        with transaction():
+            db.session.query(HeatEvent).delete()
+        things = file_of(support, vm, "?format=json").json["resources"]
+        assert [(thing["name"], thing["id"]) for thing in things] == [
+            (f"vm-{vm.id}", vm.stack_id),
+            ("server", vm.server_id),
+        ]
 
     def test_a_vm_without_a_stack(self, support: Page, ada: User, lab: Tenant) -> None:
         made = launch(ada, lab)
