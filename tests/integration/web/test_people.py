@@ -127,7 +127,7 @@ def test_who_may_do_what_is_there_to_read(page: Page, root: User) -> None:
     launch = next(row for row in rows if "vm.launch" in row)
     assert launch.endswith("writes own own – own")
     look = next(row for row in rows if "vm.view" in row)
-    assert look.endswith("reads own own every tenant every tenant")
+    assert look.endswith("reads own own all all")
 
 
 def test_the_audit_tells_before_and_after_and_no_secret(page: Page, root: User, ada: User) -> None:
