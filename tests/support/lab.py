@@ -1,12 +1,20 @@
-"""The real cloud of `make lab`, as its own users see it, without the portal."""
+"""The real cloud of `make lab`: as its own users see it, without the portal; and with parts of it away."""
+
+import contextlib
+import os
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
 
 from sqlalchemy import select
 
+from portal.config import ROOT
 from portal.domain.store.db import db
 from portal.domain.tenants import credentials
 from portal.domain.tenants.models import Tenant
 from portal.openstack.cloud import Access, ApplicationCredential, Cloud, MemoryTokens, Password
 
+HOME = Path(os.environ.get("LAB", Path.home() / ".cache/openstack-lab"))
 AUTH_URL = "http://127.0.0.1:5000/v3"
 # The demo's tenants, and the letter that their project and user bear in the lab.
 LETTERS = {"Research Lab": "a", "Teaching": "b"}
@@ -26,3 +34,24 @@ def forget_credentials() -> None:
             cloud = eyes(LETTERS[tenant.name])
             cloud.keystone.delete_application_credential(secret.id)
             cloud.close()
+
+
+def openstack(*words: str) -> None:
+    """The operator's own command line, as the user of tenant-a."""
+    command = [str(HOME / "venv/bin/openstack"), "--os-cloud", "a", *words]
+    names = os.environ | {"OS_CLIENT_CONFIG_FILE": str(HOME / "clouds.yaml")}
+    subprocess.run(command, env=names, check=True, capture_output=True)
+
+
+@contextlib.contextmanager
+def without(service: str, *, how: str = "stop") -> Iterator[None]:
+    """That service is away inside (stop, kill or freeze); afterwards it can be used again in any case."""
+    try:
+        _service(how, service)
+        yield
+    finally:
+        _service("thaw" if how == "freeze" else "start", service)
+
+
+def _service(verb: str, name: str) -> None:
+    subprocess.run([ROOT / "tests/lab/service", verb, name], check=True)
