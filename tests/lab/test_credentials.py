@@ -38,7 +38,7 @@ def admin(front: Flask) -> User:
 
 
 @pytest.fixture
-def page(front: Flask) -> Page:
+def visitor(front: Flask) -> Page:
     return Page(front)
 
 
@@ -118,13 +118,13 @@ def test_a_restricted_credential_is_found_fit(tenant: Tenant, admin: User, cloud
 
 
 def test_heat_making_trusts_is_found_before_a_member_meets_it(
-    tenant: Tenant, admin: User, page: Page
+    tenant: Tenant, admin: User, visitor: Page
 ) -> None:
     with heat_making_trusts():
         checkup = ask(tenant, admin)
         probe = checkup.checks[-1]
         assert (probe["name"], probe["tone"], len(probe["ways"])) == ("probe", "bad", 3)
-        shown = page.sign_in(admin).get(f"/admin/credentials/{tenant.id}").text
+        shown = visitor.sign_in(admin).get(f"/admin/credentials/{tenant.id}").text
         for way in (
             "deferred_auth_method=password",
             "allow_insecure_application_credential_trust_escalation=true",
@@ -168,15 +168,15 @@ def test_a_rotation_under_load_loses_nothing_and_fails_no_call(
 
 
 def test_a_credential_deleted_behind_the_portal_is_told_and_nothing_is_lost(
-    tenant: Tenant, admin: User, member: User, page: Page, cloud: Cloud, launch: Launcher
+    tenant: Tenant, admin: User, member: User, visitor: Page, cloud: Cloud, launch: Launcher
 ) -> None:
     gone = credentials.current(tenant.id)
     cloud.keystone.delete_application_credential(gone.public["id"])
     vm = launch("ubuntu-basic")
     wait("the refusal", lambda: fresh(tenant).refused_since, 60)
-    told = page.sign_in(member).get("/")
+    told = visitor.sign_in(member).get("/")
     assert "OpenStack refuses the portal's credential since" in told.text
-    system = page.sign_in(admin).get("/admin/system/")
+    system = visitor.sign_in(admin).get("/admin/system/")
     assert "Refuses the credential" in system.text
     assert examined(gone.id).tone == "bad"
     assert fresh(vm).state is State.REQUESTED
@@ -184,4 +184,4 @@ def test_a_credential_deleted_behind_the_portal_is_told_and_nothing_is_lost(
     rotate(tenant, new, admin)
     launch.until(vm, State.ACTIVE, seconds=180)
     assert fresh(tenant).refused_since is None
-    assert "OpenStack refuses" not in page.sign_in(member).get("/").text
+    assert "OpenStack refuses" not in visitor.sign_in(member).get("/").text

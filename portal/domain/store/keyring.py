@@ -6,7 +6,7 @@ versions rows may need, so a start reads a few rows, not all of them.
 
 import contextlib
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -70,7 +70,7 @@ def sign() -> Sign:
     return Sign("master keys", well=not lost, detail=" ".join(map(str, lost)) or "all here")
 
 
-def reseal() -> Iterator[tuple[str, int, list[str]]]:
+def reseal() -> Generator[tuple[str, int, list[str]], None, None]:
     """Moves all sealed rows to the newest key: (table, how many moved, what is wrong with the others).
 
     In small transactions, while the portal runs. Whoever is interrupted runs it again.

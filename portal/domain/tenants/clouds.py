@@ -124,9 +124,6 @@ def try_out(
 
     `read_timeout`, in seconds, where it shall be shorter than usual.
     """
-    timeouts = dict(_timeouts)
-    if read_timeout is not None:
-        timeouts["read_timeout"] = min(read_timeout, timeouts["read_timeout"])
     access = Access(
         auth_url=tenant.auth_url,
         secret=secret,
@@ -134,7 +131,8 @@ def try_out(
         interface=tenant.interface,
         ca_bundle=tenant.ca_bundle,
         overrides=tenant.endpoint_overrides or {},
-        **timeouts,
+        connect_timeout=_timeouts["connect_timeout"],
+        read_timeout=min(read_timeout or 600.0, _timeouts["read_timeout"]),
     )
     return Cloud(access, tokens=tokens or MemoryTokens(), observe=_observe, request_id=_request_id)
 

@@ -36,7 +36,7 @@ logger = logging.getLogger(__name__)
 LEASE = timedelta(seconds=150)
 PACE, DAILY = timedelta(seconds=1), timedelta(days=1)
 READ_TIMEOUT = 10.0
-KEPT = timedelta(days=90)
+REMEMBERED = timedelta(days=90)
 EXAMINED = (Standing.STAGED, Standing.CURRENT)
 
 
@@ -49,11 +49,21 @@ def ask(credential_id: UUID, *, by: User) -> None:
             raise NotFound("There is no such credential.")
         if credential.standing not in EXAMINED:
             raise Refused("It is out of use; there is nothing to examine.")
-        if running(credential_id) is None:
-            db.session.add(Checkup(credential_id=credential_id, cause=Cause.ASKED))
+        _begin_anew(credential_id)
         credential.doctor_due_at = now()
         credentials.record("examination_asked", credential, by=by)
     wake.doctor(credential_id)
+
+
+def _begin_anew(credential_id: UUID) -> None:
+    """One that has its word is over, and leaves its probe to the next; one that hasn't goes on."""
+    going_on = running(credential_id)
+    if going_on and going_on.tone is None:
+        return
+    if going_on:
+        going_on.finished_at = now()
+        db.session.flush()
+    db.session.add(Checkup(credential_id=credential_id, cause=Cause.ASKED))
 
 
 def running(credential_id: UUID) -> Checkup | None:
@@ -229,14 +239,15 @@ def _finish(checkup: Checkup) -> None:
     with transaction():
         credential = db.session.get_one(Credential, checkup.credential_id)
         checkup.finished_at = now()
-        credential.doctor_due_at = _next(credential)
+        if running(credential.id) is None:  # or somebody asked for another one meanwhile
+            credential.doctor_due_at = _next(credential)
         not_good = [check["name"] for check in checkup.checks if check["tone"] != Tone.GOOD]
         credentials.record(
             "examined", credential, by=None, cause=checkup.cause.value, tone=checkup.tone, not_good=not_good
         )
         db.session.execute(
             delete(Checkup)
-            .where(Checkup.credential_id == credential.id, Checkup.finished_at < now() - KEPT)
+            .where(Checkup.credential_id == credential.id, Checkup.finished_at < now() - REMEMBERED)
             .execution_options(synchronize_session=False)
         )
 

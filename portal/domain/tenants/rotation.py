@@ -81,6 +81,12 @@ def roll_back(tenant_id: UUID, *, by: User) -> None:
     wake.resume(tenant_id)
 
 
+def can_hasten(draining: Credential) -> bool:
+    """Whether it could go earlier than was said at the switch."""
+    earliest = (draining.retired_at or now()) + GRACE
+    return draining.revoke_at is not None and draining.revoke_at > earliest
+
+
 def hasten(tenant_id: UUID, *, by: User) -> None:
     """The draining one is revoked as soon as its work has ended. Raises Refused."""
     access.require(by, Permission.CREDENTIAL_ROTATE)

@@ -10,7 +10,6 @@ from flask_login import current_user
 from flask_wtf import FlaskForm
 from htmx_flask import request
 from wtforms import BooleanField, PasswordField, SelectField, StringField
-from wtforms.fields.choices import SelectChoice
 from wtforms.validators import InputRequired, Length
 
 from portal.domain.people import access
@@ -18,6 +17,7 @@ from portal.domain.people.access import Permission
 from portal.domain.tenants import credentials, doctor, making, rotation, tenants
 from portal.domain.tenants.credentials import Standing
 from portal.domain.vms import handover
+from portal.web.forms import choices
 from portal.web.guards import needs
 from portal.web.panels import panel
 
@@ -69,7 +69,7 @@ class SwitchForm(FlaskForm):
 
     drain = SelectField(
         "Revoke the earlier one",
-        choices=[SelectChoice(minutes, words) for minutes, (words, _) in rotation.DRAINS.items()],
+        choices=choices((minutes, words) for minutes, (words, _) in rotation.DRAINS.items()),
         description="Until then the switch can be rolled back.",
     )
 
@@ -209,6 +209,7 @@ def _facts(tenant_id: UUID) -> dict[str, Any]:
         "histories": histories,
         "obstacle": rotation.obstacle(staged) if staged else None,
         "in_flight": handover.in_flight(draining) if draining else 0,
+        "can_hasten": draining is not None and rotation.can_hasten(draining),
         "can_make": making.can_make(by_standing.get("current")),
         "every": EXAMINING if examining else DRAINING if draining else None,
         "urgency": credentials.urgency,

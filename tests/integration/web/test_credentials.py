@@ -1,13 +1,10 @@
 """The pages of credentials: adding, examining, rotating; and what members see of a refused one."""
 
-import pytest
-from flask import Flask
+from typing import Any
 
 from portal.domain.people.models import User
-from portal.domain.store import audit  # noqa: F401
 from portal.domain.tenants import credentials, doctor
-from portal.domain.tenants.models import Standing, Tenant
-from portal.sandbox.control import Control
+from portal.domain.tenants.models import Tenant
 from tests.integration.conftest import Sandbox
 from tests.support.page import Answer, Page
 from tests.support.world import Worker, outside
@@ -21,14 +18,16 @@ def examined(work: Worker) -> None:
         work.clock.forward(1)
 
 
-def made(sandbox: Sandbox, project: str = "tenant-a", name: str = "second", **wanted: bool) -> tuple[str, str]:
-    new = outside(project, sandbox.auth_url).keystone.create_application_credential(name, **wanted)
+def made(sandbox: Sandbox, project: str = "tenant-a", *, unrestricted: bool = False) -> tuple[str, str]:
+    keystone = outside(project, sandbox.auth_url).keystone
+    new = keystone.create_application_credential("second", unrestricted=unrestricted)
     return new.id, new.secret
 
 
 def paste(page: Page, tenant: Tenant, key: str, secret: str) -> Answer:
     form = page.get(f"/admin/credentials/{tenant.id}/new").form("application_credential")
-    return form.submit(**{"a-key": key, "a-secret": secret, "a-label": "autumn"})
+    answers: dict[str, Any] = {"a-key": key, "a-secret": secret, "a-label": "autumn"}
+    return form.submit(**answers)
 
 
 def test_a_credential_is_pasted_examined_and_switched_to(
