@@ -24,7 +24,7 @@ from portal.domain.store import volatile
 from portal.domain.store.db import db
 from tests.support import running
 
-WORKERS = 3
+WORKERS, CHORES = 3, 2
 READY = 60.0
 _TICKS = os.sysconf("SC_CLK_TCK")
 
@@ -82,10 +82,13 @@ class Production:
         """Starts workers and clock, and waits until they are ready."""
         for number in range(WORKERS):
             self.add(f"worker-{number}", python("portal.worker", "vms"))
-        self.add("worker-chores", python("portal.worker", "chores"))
+        for number in range(CHORES):
+            self.add(f"worker-chores-{number}", python("portal.worker", "chores"))
         self.add("clock", python("portal.clock"))
         with self.app.app_context():
-            self.wait(lambda: len(volatile.beats("worker:")) == WORKERS + 1 and bool(volatile.beats("clock")))
+            self.wait(
+                lambda: len(volatile.beats("worker:")) >= WORKERS + CHORES and bool(volatile.beats("clock"))
+            )
 
     @contextlib.contextmanager
     def at_work(self) -> Iterator[None]:
