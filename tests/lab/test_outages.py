@@ -18,11 +18,12 @@ from portal.domain.vms.lifecycle import PATIENCE, Event
 from portal.domain.vms.models import Finding, FindingKind, State, Vm
 from portal.domain.vms.quotas import Amount
 from portal.openstack.cloud import Cloud
-from tests.lab.conftest import Launcher, fresh, launching
+from tests.lab.conftest import Launcher, launching
 from tests.lab.visits import Visits
 from tests.support import lab
 from tests.support.page import Page
 from tests.support.running import Running
+from tests.support.world import fresh
 
 ADMIN = "root@example.org"
 BANNER = "your VMs keep running, launches wait"
