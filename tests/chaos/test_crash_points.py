@@ -311,7 +311,6 @@ NOT_VISITED = {
     "drafts.start": "before a launch",
     "drafts.discard": "instead of a launch",
     "drafts._write": "before a launch",
-    "polling._servers": "reads the servers of VMs that rest",
     "claims._hand_back": "another worker asks the cloud: nothing was done",
     "claims._wait_for_cloud": "the circuit is open: nothing was done",
     "claims.release": "after a crash; a crash in it leaves the lease as it was",

@@ -30,6 +30,7 @@ class FindingKind(StrEnum):
     ORPHAN_STACK = "orphan_stack"
     DUPLICATE_STACK = "duplicate_stack"
     LEFTOVER_STACK = "leftover_stack"
+    STATUS_DIFFERS = "status_differs"
     STRAY_PORT = "stray_port"
     STRAY_FLOATING_IP = "stray_floating_ip"
     VANISHED = "vanished"

@@ -74,6 +74,7 @@ def _compare(tenant_id: UUID, cloud: Cloud) -> set[UUID]:
     # The stacks are read before the VMs: a VM made meanwhile is in the table, its stack not yet in the list.
     vms = {vm.id: vm for vm in db.session.scalars(select(Vm).where(Vm.id.in_(set(ids.values()))))}
     on_record = {vm.stack_id for vm in vms.values()} & {stack.id for stack in live}
+    differing = []
     for stack in live:
         if vm_id := ids.get(stack.id):
             vm = vms.get(vm_id)
@@ -81,8 +82,10 @@ def _compare(tenant_id: UUID, cloud: Cloud) -> set[UUID]:
             vm = vm if vm and vm.tenant_id == tenant_id else None
             if kind := _kind(stack, vm):
                 _found(kind, tenant_id, stack, vm, cloud, recorded=bool(vm and vm.stack_id in on_record))
+                differing += [stack.id] if kind is FindingKind.STATUS_DIFFERS else []
     with transaction():
         findings.settle_gone(tenant_id, [stack.id for stack in live], ABOUT_STACKS)
+        findings.settle_gone(tenant_id, differing, (FindingKind.STATUS_DIFFERS,))
     return set(ids.values())
 
 
@@ -92,8 +95,15 @@ def _kind(stack: Stack, vm: Vm | None) -> FindingKind | None:
         return FindingKind.ORPHAN_STACK
     if vm.state is State.DELETED:
         return FindingKind.LEFTOVER_STACK
+    if (
+        vm.state is State.ACTIVE
+        and stack.id == vm.stack_id
+        and (stack.has_failed or stack.action == "DELETE")
+    ):
+        return FindingKind.STATUS_DIFFERS
     if vm.stack_id is None or stack.id in {vm.stack_id, vm.failed_stack_id}:
-        return None
+        broken = stack.has_failed or stack.action == "DELETE"
+        return FindingKind.STATUS_DIFFERS if broken and vm.state is State.ACTIVE else None
     return FindingKind.DUPLICATE_STACK
 
 

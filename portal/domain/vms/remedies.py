@@ -39,6 +39,7 @@ LADDERS: dict[FindingKind, tuple[Remedy, ...]] = {
     FindingKind.ORPHAN_STACK: (Remedy.DELETE_STACK, Remedy.IGNORE),
     FindingKind.DUPLICATE_STACK: (Remedy.ADOPT, Remedy.DELETE_STACK, Remedy.IGNORE),
     FindingKind.LEFTOVER_STACK: (Remedy.DELETE_STACK, Remedy.IGNORE),
+    FindingKind.STATUS_DIFFERS: (Remedy.IGNORE,),
     FindingKind.STRAY_PORT: (Remedy.DELETE_STRAY, Remedy.IGNORE),
     FindingKind.STRAY_FLOATING_IP: (Remedy.DELETE_STRAY, Remedy.IGNORE),
     FindingKind.VANISHED: (Remedy.RESTORE, Remedy.RETRY_DELETE, Remedy.IGNORE),
@@ -77,8 +78,9 @@ def recommended(finding: Finding, offered: list[Remedy]) -> Remedy | None:
     """The next rung: the first of those offered that comes after whatever was tried already."""
     ladder = LADDERS[finding.kind]
     tried = [ladder.index(each) for each in ladder if any(one["remedy"] == each for one in finding.tried)]
-    later = [each for each in offered if ladder.index(each) > max(tried, default=-1)]
-    return next(iter(later or offered), None)
+    mending = [each for each in offered if each is not Remedy.IGNORE]
+    later = [each for each in mending if ladder.index(each) > max(tried, default=-1)]
+    return next(iter(later or mending), None)
 
 
 def _fits(remedy: Remedy, finding: Finding, vm: Vm | None) -> bool:

@@ -49,6 +49,14 @@ KINDS: dict[FindingKind, Kind] = {
         "The VM is deleted, yet a stack with its mark is there. It is proven ours; the portal deletes it.",
         "A part of this VM is still in OpenStack. The portal removes it by itself.",
     ),
+    FindingKind.STATUS_DIFFERS: Kind(
+        "A stack that somebody changes",
+        "triangle-alert",
+        "The VM is active here, while its stack failed, or is being deleted, by what somebody does outside the "
+        "portal. It ends by itself when the stack is whole again, or when the VM is gone.",
+        "Somebody works on this VM in OpenStack, outside the portal, and that failed or deletes it. An "
+        "administrator sees it too.",
+    ),
     FindingKind.STRAY_PORT: Kind(
         "A port without a VM",
         "network",
@@ -116,8 +124,8 @@ CURES: dict[Remedy, Cure] = {
         "Have Heat check, then try again",
         "Check and try again",
         "activity",
-        "Heat compares the stack with what is really there, which lets it forget what is gone already; then "
-        "it is asked to delete the stack once more.",
+        "Heat compares the stack with what is really there, and is then asked to delete it once more. What "
+        "the check found is told here; it deletes nothing.",
         "A worker has Heat check the stack. What came of it will stand here.",
     ),
     Remedy.REMOVE_BLOCKERS: Cure(

@@ -210,3 +210,21 @@ def test_a_silent_cloud_ends_no_finding_and_is_asked_again_soon(
     sweep(lab, clock)
     assert len(findings.open_ones(root)) == 1
     assert not reconcile.sweep(lab.id)
+
+
+@pytest.mark.parametrize(("action", "phase"), [("UPDATE", "FAILED"), ("DELETE", "IN_PROGRESS")])
+def test_a_stack_that_somebody_changes_is_shown_until_it_is_whole_again(
+    action: str, phase: str, vm: Vm, lab: Tenant, root: User, cloud: Control, clock: Clock
+) -> None:
+    cloud.alter("stack", str(vm.stack_id), action=action, phase=phase)
+    sweep(lab, clock)
+    [finding] = findings.open_ones(root)
+    assert (finding.kind, finding.subject) == (FindingKind.STATUS_DIFFERS, vm.stack_id)
+    assert finding.proof["status"] == f"{action}_{phase}"
+    assert remedies.of(finding, root) == [Remedy.IGNORE]
+    assert remedies.recommended(finding, [Remedy.IGNORE]) is None
+    assert vm.stack_id in live(cloud)
+    cloud.alter("stack", str(vm.stack_id), action="UPDATE", phase="COMPLETE")
+    sweep(lab, clock)
+    assert fresh(finding).answer == "It went away by itself."
+    assert fresh(vm).state is State.ACTIVE
