@@ -55,10 +55,21 @@ def _register(app: Flask) -> None:
         links,
         members,
         metrics,
+        usage,
         vms,
     )
-    from portal.web.admin import audit, credentials, drift, events, people, support, system  # noqa: PLC0415 - the same
+    from portal.web.admin import (  # noqa: PLC0415 - the same
+        audit,
+        credentials,
+        drift,
+        events,
+        people,
+        quotas,
+        support,
+        system,
+        tenants,
+    )
 
-    everyones = (auth, home, account, links, catalog, keys, vms, launch, members, health, metrics)
-    for module in (*everyones, people, drift, audit, credentials, system, events, support):
+    everyones = (auth, home, account, links, catalog, keys, vms, launch, usage, members, health, metrics)
+    for module in (*everyones, tenants, quotas, people, drift, audit, credentials, system, events, support):
         app.register_blueprint(module.blueprint)

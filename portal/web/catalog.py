@@ -15,7 +15,7 @@ from portal.domain.store.db import now
 from portal.domain.tenants import tenants
 from portal.domain.tenants.tenants import Tenant
 from portal.web import limits, paths
-from portal.web.frame import here
+from portal.web.frame import can_launch, here
 from portal.web.guards import needs
 from portal.web.panels import panel
 
@@ -83,7 +83,7 @@ def _show(template: str, **facts: Any) -> ResponseReturnValue:
         "tenant": tenant,
         "every": 1 if tenant and _is_awaited(tenant, asked) else None,
         "can_refresh": tenant and access.allows(current_user, Permission.CATALOG_REFRESH, tenant.id),
-        "can_launch": tenant and access.allows(current_user, Permission.VM_LAUNCH, tenant.id),
+        "can_launch": can_launch(tenant),
         "again": paths.path_of(request.full_path),
     }
     if request.htmx:

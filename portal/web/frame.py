@@ -15,7 +15,7 @@ from portal.domain.people.access import Permission
 from portal.domain.store import db
 from portal.domain.tenants import circuits, credentials, tenants
 from portal.domain.tenants.tenants import Tenant
-from portal.domain.vms import findings
+from portal.domain.vms import findings, requests
 
 # So many tenants the switcher shows; who looks after more goes by the list of VMs.
 MENU = 30
@@ -52,6 +52,9 @@ NAVIGATION = (
     Place("Catalogue", "catalog.templates", "layout-grid", Permission.CATALOG_VIEW),
     Place("SSH keys", "keys.index", "key-round", Permission.KEY_MANAGE),
     Place("Members", "members.index", "users", Permission.MEMBER_VIEW, local=True),
+    Place("Usage", "usage.index", "cpu", Permission.QUOTA_VIEW, local=True),
+    Place("Tenants", "tenants.index", "building-2", Permission.TENANT_VIEW),
+    Place("Requests", "quotas.index", "hourglass", Permission.QUOTA_CHANGE, requests.how_many_wait),
     Place("People", "people.index", "circle-user", Permission.PERSON_VIEW),
     Place("Search", "support.search", "life-buoy", Permission.SUPPORT_VIEW),
     Place("Findings", "drift.index", "search", Permission.FINDING_VIEW, findings.how_many_open),
@@ -113,6 +116,13 @@ class Frame:
             for place in NAVIGATION
             if access.allows(current_user, place.permission, here if place.local else None)
         ]
+
+
+def can_launch(tenant: Tenant | None) -> bool:
+    """Whether the person may launch there at present."""
+    if tenant is None or tenant.suspended_at:
+        return False
+    return access.allows(current_user, Permission.VM_LAUNCH, tenant.id)
 
 
 def here() -> Tenant | None:

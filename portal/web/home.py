@@ -17,12 +17,11 @@ from flask_login import current_user
 from htmx_flask import request
 
 from portal.domain.catalog import keys
-from portal.domain.people import access
 from portal.domain.people.access import Permission
 from portal.domain.tenants import tenants
 from portal.domain.vms import drafts, quotas, vms
 from portal.web import paths
-from portal.web.frame import THEME_COOKIE, THEMES, here
+from portal.web.frame import THEME_COOKIE, THEMES, can_launch, here
 from portal.web.guards import needs, public
 from portal.web.panels import panel
 
@@ -41,7 +40,7 @@ def show() -> ResponseReturnValue:
         "newest": newest,
         "every": min(filter(None, map(vms.wait, newest.items[:SHOWN])), default=None),
         "shown": SHOWN,
-        "can_launch": tenant and access.allows(current_user, Permission.VM_LAUNCH, tenant.id),
+        "can_launch": can_launch(tenant),
     }
     if request.htmx:
         return panel("home/_newest.html", **facts)

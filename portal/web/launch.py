@@ -77,7 +77,9 @@ def show(draft_id: UUID) -> ResponseReturnValue:
     """Goes on with a draft: at what needs another look, else at the review."""
     draft = drafts.edit(draft_id, for_=current_user)
     review = drafts.check(draft)
-    step = next((questions.step_of(name, review) for name in review.problems if name != "quota"), None)
+    step = next(
+        (questions.step_of(name, review) for name in review.problems if name not in {"quota", "tenant"}), None
+    )
     return redirect(
         url_for(".step", draft_id=draft.id, step=step) if step else url_for(".review", draft_id=draft.id)
     )
@@ -211,6 +213,7 @@ def _review(draft: LaunchDraft) -> str:
         told = [one for one in asked if one.widget != "user_data"]
         parts.append((step, [(one.label, questions.in_words(one, review)) for one in told]))
     facts = _facts(draft, "review", review) | {"parts": parts, "wrong": wrong, "user_data": user_data}
+    facts["fitting"] = drafts.fitting(review) if "quota" in review.problems else []
     return render_template("launch/review.html", **facts)
 
 

@@ -16,7 +16,7 @@ from portal.domain.vms import drafts, explain, findings, history, power, vms
 from portal.domain.vms.vms import Event, State, Vm
 from portal.web import paths
 from portal.web.admin.words import KINDS
-from portal.web.frame import here
+from portal.web.frame import can_launch, here
 from portal.web.guards import needs
 from portal.web.panels import panel
 
@@ -140,7 +140,7 @@ def _list_facts(page: vms.Page) -> dict[str, Any]:
         "every": min(filter(None, map(vms.wait, page.items)), default=None),
         "again": paths.path_of(request.full_path),
         "page_url": lambda number: url_for(".index", page=number, **filters),
-        "can_launch": home and access.allows(current_user, Permission.VM_LAUNCH, home.id),
+        "can_launch": can_launch(home),
         "everywhere": access.everywhere(current_user, Permission.VM_VIEW),
     }
 

@@ -17,8 +17,8 @@ from portal.domain.people.models import User
 from portal.domain.store import audit, wake
 from portal.domain.store.db import db, now, transaction
 from portal.domain.store.errors import DomainError
-from portal.domain.tenants import circuits, clouds, counts, networks
-from portal.domain.tenants.models import Tenant
+from portal.domain.tenants import ceilings, circuits, clouds, counts, networks
+from portal.domain.tenants.models import KEPT, Tenant
 from portal.openstack import glance, nova
 from portal.openstack.cloud import Cloud
 from portal.openstack.errors import OpenStackError
@@ -115,11 +115,11 @@ def ask_refresh(tenant: Tenant, *, by: User) -> None:
 
 def due() -> Sequence[UUID]:
     """The tenants whose catalogue should be looked at."""
-    return db.session.scalars(select(Tenant.id).where(Tenant.catalog_due_at <= now())).all()
+    return db.session.scalars(select(Tenant.id).where(Tenant.catalog_due_at <= now(), KEPT)).all()
 
 
 def refresh(tenant_id: UUID) -> bool:
-    """Mirrors images, flavors and networks of the tenant's cloud; False: not due, or somebody else does it.
+    """Mirrors what the tenant's cloud offers and allows; False: not due, or somebody else does it.
 
     A cloud that doesn't answer leaves the tables as they were and says so on the pages.
     """
@@ -154,7 +154,7 @@ def _mirror(tenant_id: UUID, cloud: Cloud) -> None:
         if image.status == "active" and not image.hidden
     ]
     networks_seen, subnets_seen = cloud.neutron.networks(), cloud.neutron.subnets()
-    project_id = cloud.project_id
+    project_id, limits = cloud.project_id, ceilings.read(cloud)
     with transaction():
         _merge(Flavor, tenant_id, flavors_seen)
         _merge(Image, tenant_id, images_seen)
@@ -167,6 +167,7 @@ def _mirror(tenant_id: UUID, cloud: Cloud) -> None:
                 catalog_trouble=None,
                 catalog_due_at=now() + EVERY,
                 project_id=project_id,
+                cloud_limits=limits,
             )
         )
 

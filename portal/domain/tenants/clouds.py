@@ -12,7 +12,8 @@ from portal.domain.store.errors import DomainError, NotFound
 from portal.domain.tenants import circuits, counts, credentials, refusals
 from portal.domain.tenants.credentials import Secret
 from portal.domain.tenants.models import Tenant
-from portal.openstack.cloud import Access, Call, Cloud, MemoryTokens, TokenStore
+from portal.openstack import knocking
+from portal.openstack.cloud import Access, ApplicationCredential, Call, Cloud, MemoryTokens, TokenStore
 from portal.openstack.errors import BadCredential
 
 logger = logging.getLogger("portal.openstack")
@@ -62,6 +63,8 @@ class WatchedTokens(SealedTokens):
 # So many workers at most ask one cloud at a time: it can do little at once, and others need workers too.
 PLACES = {"step": 3, "poll": 1}
 PLACE_SECONDS = 100.0
+# A page waits for this answer: the only one it ever asks a cloud for.
+KNOCK_SECONDS = 5.0
 
 
 class Busy(DomainError):
@@ -135,6 +138,19 @@ def try_out(
         read_timeout=min(read_timeout or 600.0, _timeouts["read_timeout"]),
     )
     return Cloud(access, tokens=tokens or MemoryTokens(), observe=_observe, request_id=_request_id)
+
+
+def knock(auth_url: str, ca_bundle: str | None) -> None:
+    """Whether a Keystone answers at the address, with patience for one page. Raises OpenStackError."""
+    nobody = ApplicationCredential(id="nobody", secret="nothing")  # noqa: S106 - there is none yet
+    place = Access(
+        auth_url,
+        nobody,
+        ca_bundle=ca_bundle,
+        connect_timeout=min(_timeouts["connect_timeout"], KNOCK_SECONDS),
+        read_timeout=min(_timeouts["read_timeout"], KNOCK_SECONDS),
+    )
+    knocking.knock(place, _observe, _request_id)
 
 
 def _request_id() -> str | None:

@@ -15,7 +15,7 @@ from portal.domain.people.models import User
 from portal.domain.store import audit, vault, wake
 from portal.domain.store.db import db, now, only_writable, transaction
 from portal.domain.store.errors import DomainError, NotFound
-from portal.domain.tenants.models import Checkup, Credential, CredentialKind, Standing, Tenant
+from portal.domain.tenants.models import KEPT, Checkup, Credential, CredentialKind, Standing, Tenant
 from portal.openstack.cloud import ApplicationCredential, Password
 
 __all__ = ["Credential", "CredentialKind", "Secret", "Standing"]
@@ -165,6 +165,7 @@ def in_use(*, for_: User, limit: int) -> list[tuple[Tenant, Credential | None, C
             Checkup,
             (Checkup.credential_id == newest.c.credential_id) & (Checkup.started_at == newest.c.started_at),
         )
+        .where(KEPT)
         .order_by(
             Tenant.refused_since.is_(None),
             Credential.id.is_not(None),
@@ -194,12 +195,13 @@ def how_many_bad() -> int:
                 & (Checkup.started_at == newest.c.started_at),
             )
             .where(
+                KEPT,
                 or_(
                     Tenant.refused_since.is_not(None),
                     Credential.id.is_(None),
                     Checkup.tone == "bad",
                     Credential.expires_at < now() + VERY_SOON,
-                )
+                ),
             )
         )
         or 0
@@ -218,14 +220,14 @@ def checkups(found: Sequence[Credential]) -> dict[UUID, Checkup]:
     return {checkup.credential_id: checkup for checkup in rows}
 
 
-def urgency(expires_at: datetime | None) -> str:
-    """How near its end is: "good", "warn" within 30 days, "bad" within 7."""
 def word(tenant_id: UUID) -> tuple[Credential | None, Checkup | None]:
     """The tenant's credential in use, and the doctor's newest word about it."""
     credential = standing(tenant_id, Standing.CURRENT)
     return credential, checkups([credential]).get(credential.id) if credential else None
 
 
+def urgency(expires_at: datetime | None) -> str:
+    """How near its end is: "good", "warn" within 30 days, "bad" within 7."""
     left = expires_at - now() if expires_at else None
     if left is None or left > SOON:
         return "good"

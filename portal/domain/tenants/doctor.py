@@ -24,7 +24,7 @@ from portal.domain.store.vault import Unsealable
 from portal.domain.tenants import checks, clouds, credentials, making, probe, refusals, ways
 from portal.domain.tenants.checks import Check, Examination, Tone
 from portal.domain.tenants.credentials import Secret
-from portal.domain.tenants.models import Cause, Checkup, Credential, Standing, Tenant
+from portal.domain.tenants.models import KEPT, Cause, Checkup, Credential, Standing, Tenant
 from portal.openstack.cloud import Call
 from portal.openstack.errors import OpenStackError
 
@@ -88,7 +88,9 @@ def is_awaited(credential: Credential) -> bool:
 def due() -> Sequence[UUID]:
     """The credentials that should be examined, or whose examination goes on."""
     return db.session.scalars(
-        select(Credential.id).where(Credential.doctor_due_at <= now(), Credential.standing.in_(EXAMINED))
+        select(Credential.id)
+        .join(Tenant, Tenant.id == Credential.tenant_id)
+        .where(Credential.doctor_due_at <= now(), Credential.standing.in_(EXAMINED), KEPT)
     ).all()
 
 

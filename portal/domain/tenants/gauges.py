@@ -8,7 +8,7 @@ from sqlalchemy import select
 from portal.domain.store.db import db, now
 from portal.domain.store.metrics import Gauge
 from portal.domain.tenants import circuits
-from portal.domain.tenants.models import Credential, Standing, Tenant
+from portal.domain.tenants.models import KEPT, Credential, Standing, Tenant
 
 NO_CREDENTIAL = Gauge("portal_credential_missing", "1: the tenant has no credential in use.", ("tenant",))
 EXPIRES = Gauge(
@@ -37,9 +37,11 @@ def collect() -> Iterable[Family]:
             Tenant.silent_tries,
             Credential.id,
             Credential.expires_at,
-        ).outerjoin(
+        )
+        .outerjoin(
             Credential, (Credential.tenant_id == Tenant.id) & (Credential.standing == Standing.CURRENT)
         )
+        .where(KEPT)
     ).all()
     yield NO_CREDENTIAL.read({(row.name,): float(row.id is None) for row in rows})
     yield EXPIRES.read(

@@ -81,6 +81,10 @@ class Tenant(Base):
     external_networks: Mapped[list[dict[str, Any]]] = mapped_column(JSON, default=list)
 
 
+# Who is still looked after: not the archived ones.
+KEPT = Tenant.archived_at.is_(None)
+
+
 class Credential(Base):
     """What opens a tenant's project; the secret part is sealed, and only the current one is used.
 

@@ -1,15 +1,30 @@
-"""Networks: a tenant's network profiles, kept in step with what Neutron shows."""
+"""Networks: a tenant's network profiles, kept in step with what Neutron shows, and as an admin wants them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 
-from portal.domain.store.db import db, only_writable
-from portal.domain.tenants.models import NetworkProfile
+from portal.domain.people import access
+from portal.domain.people.access import Permission
+from portal.domain.people.models import User
+from portal.domain.store import audit
+from portal.domain.store.db import db, only_writable, transaction
+from portal.domain.store.errors import NotFound, Refused
+from portal.domain.tenants.models import NetworkProfile, Tenant
 from portal.openstack.neutron import Network, Subnet
+
+
+@dataclass(frozen=True)
+class Wish:
+    """How an admin wants a network offered; `external`: the id of where floating IPs come from, "" as is."""
+
+    name: str
+    offered: bool
+    floating_ips: bool
+    external: str = ""
 
 
 @dataclass(frozen=True)
@@ -29,15 +44,16 @@ def subnets(profiles: Sequence[NetworkProfile]) -> list[Choice]:
 def mirror(tenant_id: UUID, networks: Sequence[Network], subnets: Sequence[Subnet]) -> None:
     """Adds a profile for each inner network that has a subnet, and marks those that are gone.
 
-    Runs inside the caller's transaction. The floating IPs of all profiles come from the external network
-    with the first name, as Neutron doesn't tell which one a router of somebody else leads to.
+    Runs inside the caller's transaction. The floating IPs of a profile come from the external network that an
+    admin chose, else from the one with the first name, as Neutron doesn't tell which one a router of somebody
+    else leads to. What an admin set stays, as long as Neutron shows it.
     """
     only_writable()
     known = {
         profile.network_id: profile
         for profile in db.session.scalars(select(NetworkProfile).where(NetworkProfile.tenant_id == tenant_id))
     }
-    outer = min((network for network in networks if network.is_external), key=lambda n: n.name, default=None)
+    outer = sorted((network for network in networks if network.is_external), key=lambda one: one.name)
     parts: dict[str, list[dict[str, Any]]] = {}
     for subnet in sorted(subnets, key=lambda one: (one.ip_version, one.cidr)):
         facts = {"id": subnet.id, "cidr": subnet.cidr, "ip_version": subnet.ip_version}
@@ -48,9 +64,63 @@ def mirror(tenant_id: UUID, networks: Sequence[Network], subnets: Sequence[Subne
         if profile is None:
             profile = NetworkProfile(tenant_id=tenant_id, network_id=network.id)
             db.session.add(profile)
-        profile.name, profile.shared, profile.gone = network.name, network.is_shared, False
+        if profile.name in (None, profile.os_name):
+            profile.name = network.name
+        profile.os_name, profile.shared, profile.gone = network.name, network.is_shared, False
         profile.subnets = parts[network.id]
-        profile.external_network_id = outer.id if outer else None
-        profile.external_network_name = outer.name if outer else None
+        _lead_out(profile, outer)
     for profile in known.values():
         profile.gone = True
+    shown = [{"id": one.id, "name": one.name} for one in outer]
+    db.session.execute(update(Tenant).where(Tenant.id == tenant_id).values(external_networks=shown))
+
+
+def _lead_out(profile: NetworkProfile, outer: Sequence[Network]) -> None:
+    """Where the floating IPs come from: the admin's choice while it is there, else the first."""
+    chosen = next((one for one in outer if one.id == profile.external_network_id), None)
+    if not profile.external_chosen or chosen is None:
+        chosen, profile.external_chosen = next(iter(outer), None), False
+    profile.external_network_id = chosen.id if chosen else None
+    profile.external_network_name = chosen.name if chosen else None
+
+
+def all_of(tenant_id: UUID) -> list[NetworkProfile]:
+    """Every network Neutron showed, also those that are switched off or gone, by name."""
+    return list(
+        db.session.scalars(
+            select(NetworkProfile)
+            .where(NetworkProfile.tenant_id == tenant_id)
+            .order_by(NetworkProfile.gone, NetworkProfile.name)
+        )
+    )
+
+
+def get(profile_id: UUID, *, of: Tenant) -> NetworkProfile:
+    """One network of the tenant. Raises NotFound."""
+    profile = db.session.get(NetworkProfile, profile_id)
+    if profile is None or profile.tenant_id != of.id:
+        raise NotFound("There is no such network.")
+    return profile
+
+
+def change(profile: NetworkProfile, wish: Wish, *, by: User) -> None:
+    """Has the network offered as the admin wishes. Raises Forbidden, Refused."""
+    access.require(by, Permission.TENANT_MANAGE)
+    with transaction():
+        tenant = db.session.get_one(Tenant, profile.tenant_id)
+        outer = {one["id"]: one["name"] for one in tenant.external_networks}
+        if wish.external and wish.external not in outer:
+            raise Refused("Neutron doesn't show this external network any more.", field="external")
+        before = _said(profile)
+        profile.name = " ".join(wish.name.split()) or profile.os_name
+        profile.offered, profile.floating_ips_allowed = wish.offered, wish.floating_ips
+        if wish.external and wish.external != profile.external_network_id:
+            profile.external_network_id, profile.external_network_name = wish.external, outer[wish.external]
+            profile.external_chosen = True
+        detail = {"network": profile.network_id, "before": before, "after": _said(profile)}
+        audit.record("network.changed", by=by, tenant_id=tenant.id, detail=detail)
+
+
+def _said(profile: NetworkProfile) -> dict[str, Any]:
+    names = ("name", "offered", "floating_ips_allowed", "external_network_id")
+    return {name: getattr(profile, name) for name in names}

@@ -11,7 +11,7 @@ from portal.domain.people.models import User
 from portal.domain.store import audit, wake
 from portal.domain.store.db import db, now, transaction
 from portal.domain.store.errors import NotFound, Refused
-from portal.domain.tenants.models import NetworkProfile, Tenant
+from portal.domain.tenants.models import KEPT, NetworkProfile, Tenant
 
 __all__ = ["Tenant", "create", "current", "get", "move", "named", "names", "networks", "of", "seen"]
 __all__ += ["visible"]
@@ -20,27 +20,31 @@ __all__ += ["visible"]
 def of(user: User) -> list[Tenant]:
     """The tenants the person belongs to, by name."""
     return list(
-        db.session.scalars(select(Tenant).where(Tenant.id.in_(user.tenant_ids)).order_by(Tenant.name))
+        db.session.scalars(select(Tenant).where(Tenant.id.in_(user.tenant_ids), KEPT).order_by(Tenant.name))
     )
 
 
 def visible(user: User, *, limit: int | None = None) -> list[Tenant]:
     """The tenants whose VMs the person may see, by name; at most so many."""
     if access.everywhere(user, Permission.VM_VIEW):
-        return list(db.session.scalars(select(Tenant).order_by(Tenant.name).limit(limit)))
+        return list(db.session.scalars(select(Tenant).where(KEPT).order_by(Tenant.name).limit(limit)))
     return of(user)[:limit]
 
 
 def seen(tenant_id: UUID | None, *, by: User) -> Tenant | None:
     """The tenant if the person may see its VMs."""
     tenant = db.session.get(Tenant, tenant_id) if tenant_id else None
-    return tenant if tenant and access.allows(by, Permission.VM_VIEW, tenant.id) else None
+    if tenant is None or tenant.archived_at:
+        return None
+    return tenant if access.allows(by, Permission.VM_VIEW, tenant.id) else None
 
 
 def get(tenant_id: UUID, *, for_: User) -> Tenant:
-    """The tenant. Raises NotFound also for a stranger."""
+    """The tenant. Raises NotFound also for a stranger, and once archived for all but staff."""
     tenant = db.session.get(Tenant, tenant_id)
     if tenant is None or not access.allows(for_, Permission.CATALOG_VIEW, tenant_id):
+        raise NotFound("There is no such tenant.")
+    if tenant.archived_at and not access.everywhere(for_, Permission.TENANT_VIEW):
         raise NotFound("There is no such tenant.")
     return tenant
 
@@ -69,7 +73,11 @@ def networks(tenant_id: UUID, search: str = "") -> list[NetworkProfile]:
     """The networks members of the tenant may launch in, by name."""
     profiles = db.session.scalars(
         select(NetworkProfile)
-        .where(NetworkProfile.tenant_id == tenant_id, NetworkProfile.gone.is_(False))
+        .where(
+            NetworkProfile.tenant_id == tenant_id,
+            NetworkProfile.gone.is_(False),
+            NetworkProfile.offered.is_(True),
+        )
         .order_by(NetworkProfile.name)
     )
     wanted = search.strip().lower()
@@ -80,13 +88,19 @@ def create(tenant: Tenant, *, by: User | None = None) -> Tenant:
     """Adds the tenant and has its cloud looked at. Raises Refused when the name is taken."""
     tenant.catalog_due_at = now()
     with transaction():
-        if db.session.scalar(select(Tenant.id).where(Tenant.name == tenant.name)):
-            raise Refused("Another tenant has this name.", field="name")
+        require_free(tenant.name)
         db.session.add(tenant)
         db.session.flush()
         audit.record("tenant.created", by=by, tenant_id=tenant.id, detail={"name": tenant.name})
     wake.catalog(tenant.id)
     return tenant
+
+
+def require_free(name: str, *, but: UUID | None = None) -> None:
+    """Raises Refused where another tenant has this name, an archived one too."""
+    owner = db.session.scalar(select(Tenant.id).where(Tenant.name == name))
+    if owner not in (None, but):
+        raise Refused("Another tenant has this name.", field="name")
 
 
 def move(tenant: Tenant, auth_url: str, *, by: User | None = None) -> None:

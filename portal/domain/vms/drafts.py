@@ -18,7 +18,7 @@ from portal.domain.store.errors import DomainError, NotFound, Refused
 from portal.domain.tenants.models import Tenant
 from portal.domain.vms import answers, launching, lifecycle, quotas
 from portal.domain.vms.models import LaunchDraft, Vm
-from portal.domain.vms.review import QUOTA, Review, Size, check, sizes, subnets
+from portal.domain.vms.review import QUOTA, Review, Size, check, fitting, sizes, subnets
 
 __all__ = [
     "Incomplete",
@@ -31,6 +31,7 @@ __all__ = [
     "check",
     "discard",
     "edit",
+    "fitting",
     "get",
     "open_of",
     "sizes",

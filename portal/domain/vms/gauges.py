@@ -15,7 +15,7 @@ from portal.domain.store.db import db, now
 from portal.domain.store.metrics import Gauge
 from portal.domain.tenants import counts as tenant_counts
 from portal.domain.tenants import gauges as tenants
-from portal.domain.tenants.models import Tenant
+from portal.domain.tenants.models import KEPT, Tenant
 from portal.domain.vms import claims, counts, polling, quotas
 from portal.domain.vms.models import Finding, State, Vm
 
@@ -126,7 +126,7 @@ _FIGURES = (
 def _tenants() -> tuple[dict[UUID, str], dict[tuple[str, str], float]]:
     """(names by id, limits by name and resource)"""
     columns = [getattr(Tenant, f"quota_{resource}") for resource in _RESOURCES]
-    rows = db.session.execute(select(Tenant.id, Tenant.name, *columns)).all()
+    rows = db.session.execute(select(Tenant.id, Tenant.name, *columns).where(KEPT)).all()
     limits = {
         (row.name, resource): float(limit)
         for row in rows

@@ -14,7 +14,7 @@ from portal.domain.store import keyring, pulse, volatile, wake
 from portal.domain.store.db import db, now
 from portal.domain.store.pulse import Sign
 from portal.domain.tenants import circuits
-from portal.domain.tenants.models import Tenant
+from portal.domain.tenants.models import KEPT, Tenant
 from portal.domain.vms import claims
 from portal.domain.vms.models import Finding, State, Vm
 
@@ -60,7 +60,7 @@ def read(by: User) -> Overview:
         beats=beats,
         queues=queues,
         clouds=_clouds(),
-        tenants=db.session.scalar(select(func.count(Tenant.id))) or 0,
+        tenants=db.session.scalar(select(func.count(Tenant.id)).where(KEPT)) or 0,
         poisoned=list(
             db.session.scalars(
                 select(Vm)
@@ -96,7 +96,10 @@ def _clouds() -> list[Cloud]:
     silent = Tenant.silent_tries >= circuits.OPENS_AFTER
     tenants = db.session.scalars(
         select(Tenant)
-        .order_by(Tenant.refused_since.is_(None), silent.desc(), Tenant.catalog_trouble.is_(None), Tenant.name)
+        .where(KEPT)
+        .order_by(
+            Tenant.refused_since.is_(None), silent.desc(), Tenant.catalog_trouble.is_(None), Tenant.name
+        )
         .limit(MOST_TENANTS)
     )
     return [Cloud(one, circuits.is_open(one), found.get(one.id, 0)) for one in tenants]

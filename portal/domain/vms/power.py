@@ -16,7 +16,7 @@ from portal.domain.people.models import User
 from portal.domain.store import audit, volatile, wake
 from portal.domain.store.db import db, now, transaction
 from portal.domain.store.errors import DomainError, Refused
-from portal.domain.tenants import circuits, clouds
+from portal.domain.tenants import circuits, clouds, standing
 from portal.domain.vms import claims, explain
 from portal.domain.vms.models import State, Vm
 from portal.openstack.cloud import Cloud
@@ -96,6 +96,8 @@ def actions(vm: Vm, user: User) -> list[Action]:
 def ask(vm: Vm, action: Action, *, by: User) -> None:
     """Has it done soon. Raises Forbidden, or Refused where the VM isn't in the state for it."""
     access.require(by, Permission.VM_POWER, vm.tenant_id)
+    if action is Action.START:
+        standing.require_open(vm.tenant)
     with transaction():
         asked = db.session.execute(
             update(Vm)

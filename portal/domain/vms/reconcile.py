@@ -15,8 +15,8 @@ from sqlalchemy import select, update
 from portal.domain.store.db import db, now, transaction
 from portal.domain.store.errors import DomainError
 from portal.domain.tenants import circuits, clouds
-from portal.domain.tenants.models import Tenant
-from portal.domain.vms import findings, strays
+from portal.domain.tenants.models import KEPT, Tenant
+from portal.domain.vms import findings, strays, usage
 from portal.domain.vms.models import Finding, FindingKind, State, Vm
 from portal.domain.vms.provisioning import SHOW_TIME, TAG
 from portal.openstack.cloud import Cloud
@@ -35,7 +35,7 @@ ABOUT_STACKS = (FindingKind.ORPHAN_STACK, FindingKind.DUPLICATE_STACK, FindingKi
 
 def due() -> list[UUID]:
     """The tenants whose stacks should be compared now, the longest overdue first, few at once."""
-    chosen = select(Tenant.id).where(Tenant.reconcile_due_at <= now())
+    chosen = select(Tenant.id).where(Tenant.reconcile_due_at <= now(), KEPT)
     return list(db.session.scalars(chosen.order_by(Tenant.reconcile_due_at).limit(AT_ONCE)))
 
 
@@ -51,6 +51,7 @@ def sweep(tenant_id: UUID) -> bool:
         )
     if mine is None:
         return False
+    usage.sample(tenant_id)
     pause = EVERY
     try:
         cloud = clouds.of(tenant_id)

@@ -9,12 +9,14 @@ from portal.domain.catalog.hot import Role
 from portal.domain.catalog.models import Flavor, Image, SshKey
 from portal.domain.catalog.shelf import Offering
 from portal.domain.store.db import db
-from portal.domain.tenants import networks, tenants
+from portal.domain.tenants import networks, standing, tenants
 from portal.domain.tenants.models import NetworkProfile, Tenant
 from portal.domain.vms import answers, names, quotas
 from portal.domain.vms.models import LaunchDraft
 
-QUOTA = "quota"
+QUOTA, TENANT = "quota", "tenant"
+# What a smaller size takes less of.
+OF_SIZES = {"vcpus", "ram_mib", "gpus"}
 
 
 @dataclass(frozen=True)
@@ -91,6 +93,7 @@ def check(draft: LaunchDraft) -> Review:
         | _name_problem(draft, role, typed)
         | _user_data_problem(role, typed, chosen_keys)
         | _quota_problem(lines)
+        | _tenant_problem(tenant)
         | dict(checked.errors),
     )
 
@@ -135,12 +138,18 @@ def sizes(review: Review) -> list[Size]:
     return sorted(found, key=lambda size: bool(size.why))
 
 
+def fitting(review: Review) -> list[str]:
+    """The sizes that would still fit a launch over the quota; none where a smaller size is no help."""
+    short = {line.name for line in review.quota if not line.fits}
+    return [size.flavor.name for size in sizes(review) if not size.why] if short <= OF_SIZES else []
+
+
 def _why_not(flavor: Flavor, review: Review) -> str:
     if words := catalog.too_small(flavor, review.offering, review.image):
         return words
     wanted = _cost(flavor, floating_ip=review.floating_ip)
     lines = [replace(line, asked=getattr(wanted, line.name)) for line in review.quota]
-    short = [line for line in lines if not line.fits and line.name in {"vcpus", "ram_mib", "gpus"}]
+    short = [line for line in lines if not line.fits and line.name in OF_SIZES]
     return f"Over the quota ({quotas.shortage(short)})." if short else ""
 
 
@@ -154,14 +163,21 @@ def _size_problem(
 def _address_problem(
     role: Mapping[Role, str], network: NetworkProfile | None, *, wanted: bool
 ) -> dict[str, str]:
-    if not wanted or network is None or network.external_network_id:
+    if not wanted or network is None or network.gives_floating_ips:
         return {}
-    return {role[Role.FLOATING_IP]: "This network has no way out, so it can't have a floating IP."}
+    forbidden = network.external_network_id and "An administrator allows no floating IPs in this network."
+    words = forbidden or "This network has no way out, so it can't have a floating IP."
+    return {role[Role.FLOATING_IP]: words}
 
 
 def _quota_problem(lines: Sequence[quotas.Line]) -> dict[str, str]:
     short = [line for line in lines if not line.fits]
     return {QUOTA: quotas.explain(short)} if short else {}
+
+
+def _tenant_problem(tenant: Tenant) -> dict[str, str]:
+    words = standing.refusal(tenant)
+    return {TENANT: words} if words else {}
 
 
 def _name_problem(draft: LaunchDraft, role: Mapping[Role, str], typed: Mapping[str, Any]) -> dict[str, str]:

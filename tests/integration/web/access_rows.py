@@ -10,13 +10,13 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import insert, inspect, select
+from sqlalchemy import delete, insert, inspect, select
 
 from portal.domain.catalog.models import SshKey
 from portal.domain.people import links
 from portal.domain.people.models import Invitation, Membership, ResetLink, Role, Session, User
 from portal.domain.store.db import db, now, transaction
-from portal.domain.tenants.models import Credential, Tenant
+from portal.domain.tenants.models import Credential, NetworkProfile, QuotaRequest, Tenant
 from portal.domain.vms.models import Finding, FindingKind, LaunchDraft, Vm
 
 ALL = "member other owner support admin"
@@ -121,6 +121,29 @@ ROWS: dict[str, Row] = {
     "support.show": Row(STAFF, foreign=STAFF),
     "support.take": Row(STAFF, foreign=STAFF),
     "system.show": Row(STAFF),
+    "quotas.change": Row(ADMIN, foreign=ADMIN),
+    "quotas.grant": Row(ADMIN, foreign=ADMIN),
+    "quotas.index": Row(STAFF),
+    "quotas.refuse": Row(ADMIN, foreign=ADMIN),
+    "quotas.show": Row(STAFF, foreign=STAFF),
+    "quotas.show_request": Row(STAFF, foreign=STAFF),
+    "tenants.archive": Row(ADMIN, foreign=ADMIN),
+    "tenants.ask_archive": Row(ADMIN, foreign=ADMIN),
+    "tenants.change": Row(ADMIN, foreign=ADMIN),
+    "tenants.change_network": Row(ADMIN, foreign=ADMIN),
+    "tenants.connect": Row(ADMIN),
+    "tenants.edit": Row(ADMIN, foreign=ADMIN),
+    "tenants.index": Row(STAFF),
+    "tenants.new": Row(ADMIN),
+    "tenants.restore": Row(ADMIN, foreign=ADMIN),
+    "tenants.resume": Row(ADMIN, foreign=ADMIN),
+    "tenants.show": Row(STAFF, foreign=STAFF),
+    "tenants.show_networks": Row(STAFF, foreign=STAFF),
+    "tenants.suspend": Row(ADMIN, foreign=ADMIN),
+    "usage.ask": Row(WORK, foreign=NOBODY),
+    "usage.index": Row(ALL),
+    "usage.show": Row(ALL, foreign=STAFF),
+    "usage.withdraw": Row(WORK, foreign=NOBODY),
     "vms.confirm_delete": Row(WORK, foreign=ADMIN),
     "vms.console": Row(WORK, foreign=NOBODY),
     "vms.delete": Row(WORK, foreign=ADMIN),
@@ -180,6 +203,13 @@ def _credential(case: Case) -> UUID:
     ).one()
 
 
+def _request(case: Case) -> UUID:
+    with transaction():
+        db.session.execute(delete(QuotaRequest).where(QuotaRequest.tenant_id == case.tenant.id))
+    facts = {"asked": {"vms": 900}, "reason": "x"}
+    return _keep(QuotaRequest(tenant_id=case.tenant.id, by_id=case.person.id, **facts))
+
+
 def _invitation(case: Case) -> UUID:
     token = links.hashed(uuid4().hex)
     facts = {"token_hash": token, "email": "new@example.org", "expires_at": now().replace(year=2100)}
@@ -214,7 +244,11 @@ ARGUMENTS: dict[str, Callable[[Case], object]] = {
             public_key="x",
         )
     ),
+    "network_id": lambda case: db.session.scalars(
+        select(NetworkProfile.id).where(NetworkProfile.tenant_id == case.tenant.id).limit(1)
+    ).one(),
     "person_id": _person,
+    "request_id": _request,
     "session_id": lambda case: _keep(
         Session(user_id=case.given.get("person_id", case.person.id), device="x")
     ),
