@@ -182,6 +182,7 @@ def _do(job: str, call: Callable[[UUID], object], subject: str, request_id: str 
 def _warm_up() -> None:
     """Once for all forked jobs: the mappers, and memory that no garbage collection of theirs goes through."""
     configure_mappers()
+    db.session.remove()  # what the start has read: an open transaction would keep PostgreSQL from tidying up
     gc.collect()
     gc.freeze()
 
