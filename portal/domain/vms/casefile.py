@@ -1,6 +1,7 @@
 """The case file of a VM: all that the portal knows of it, for who has to find out what went wrong."""
 
 import json
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -24,6 +25,8 @@ from portal.openstack.nova import InstanceAction
 MOST_ACTS, MOST_EVENTS = 500, 2000
 # A move and the audit of it are written in one transaction.
 _TOGETHER = timedelta(seconds=5)
+# Heat reports the stack itself as a resource of its own name.
+_STACK = re.compile(r"vm-[0-9a-f-]{36}")
 
 
 class Kind(StrEnum):
@@ -135,7 +138,7 @@ def heat_line(event: HeatEvent | StackEvent) -> Line:
         event.at,
         Kind.HEAT,
         "Heat",
-        f"{event.resource} {event.status}",
+        f"{'stack' if _STACK.fullmatch(event.resource) else event.resource} {event.status}",
         detail,
         event.status.endswith("FAILED"),
         isinstance(event, StackEvent),

@@ -69,7 +69,8 @@ def find(text: str, *, by: User) -> Found:
     reasons: dict[UUID, list[str]] = {}
     for vm_id, why in _hits(wanted, people, acts):
         known = reasons.setdefault(vm_id, [])
-        if why not in known:
+        is_so = why.replace(" begins so", " is ")
+        if not any(one == why or one.startswith(is_so) for one in known):
             known.append(why)
     return Found(_matches(reasons), people, acts, more=len(reasons) > MOST)
 
