@@ -117,6 +117,7 @@ def join(token: str, *, by: User) -> Invitation:
         if user.role is Role.MEMBER:
             user.role = invitation.role
         _settle(invitation, user)
+    db.session.refresh(user)
     return invitation
 
 
