@@ -137,7 +137,7 @@ def test_all_of_it_works_without_script(ada: Person) -> None:
     expect(ada.state()).to_contain_text("Being deleted")
 
 
-@pytest.mark.parametrize("url", ["/", "/vms/", "/launch/", "/catalogue/sizes", "/keys/"])
+@pytest.mark.parametrize("url", ["/", "/vms/", "/launch/", "/catalogue/sizes", "/keys/", "/account/"])
 @pytest.mark.browser_context_args(viewport=PHONE)
 def test_nothing_sticks_out_on_a_phone(ada: Person, url: str) -> None:
     ada.page.goto(url)
