@@ -30,7 +30,7 @@ def tenant(tenant_id: UUID) -> None:
 
 
 def tenants(tenant_ids: Sequence[UUID]) -> None:
-    """Somebody should ask these tenants' clouds one after the other: their VMs rest, and there is no hurry."""
+    """Somebody should ask these tenants' clouds one after the other: their VMs rest, there is no hurry."""
     if fresh := [str(each) for each in tenant_ids if _mark("poll", each)]:
         _enqueue(VMS, "poll_in_turn", fresh)
 
