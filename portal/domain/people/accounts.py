@@ -1,5 +1,6 @@
 """Accounts: signing in and out, names and passwords."""
 
+import re
 from uuid import UUID
 
 from argon2 import PasswordHasher
@@ -16,6 +17,7 @@ from portal.domain.store.errors import Refused
 _hasher = PasswordHasher(time_cost=2, memory_cost=19456, parallelism=1)
 # Verified when nobody has the address, so that a stranger can't tell by the time it takes.
 _NOBODY = _hasher.hash("nobody has this password")
+_ADDRESS = re.compile(r"[a-z0-9._%+-]{1,64}@[a-z0-9-]{1,63}(\.[a-z0-9-]{2,63})+")
 MIN_PASSWORD = 10
 MAX_NAME = 100
 
@@ -37,7 +39,7 @@ def sign_in(email: str, password: str, agent: str = "") -> Session:
         audit.record(
             "person.signed_in" if good else "person.sign_in_refused",
             by=good,
-            detail={} if good else {"email": email[:255]},
+            detail={} if good else _whose(user, email),
         )
     if session is None:
         raise SignInRefused("The e-mail address and the password don't go together.", field="password")
@@ -155,6 +157,14 @@ def _still(user: User, password_hash: str) -> User | None:
         select(User).where(User.id == user.id).with_for_update().execution_options(populate_existing=True)
     ).one()
     return fresh if fresh.active and fresh.password_hash == password_hash else None
+
+
+def _whose(user: User | None, typed: str) -> dict[str, str]:
+    """Whom a refused sign-in was for. Where nobody has the address only what looks like one is kept: people
+    type their password there."""
+    address = plain(typed)
+    known = user or (len(address) <= audit.LONGEST and _ADDRESS.fullmatch(address))
+    return {"email": address} if known else {}
 
 
 def _verify(password_hash: str, password: str) -> bool:
