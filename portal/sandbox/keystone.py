@@ -242,7 +242,10 @@ def show_token(asked: Asked) -> Response:
     subject = living_token(asked.world, asked.request.headers.get("X-Subject-Token", ""))
     if subject is None:
         raise refuse(404, "Could not find token.")
-    return answer(200, {"token": describe(asked, subject)}, headers={"X-Subject-Token": subject["id"]})
+    body = describe(asked, subject)
+    if "nocatalog" in asked.query:
+        body.pop("catalog", None)
+    return answer(200, {"token": body}, headers={"X-Subject-Token": subject["id"]})
 
 
 @service.route("DELETE", "/v3/auth/tokens")

@@ -63,6 +63,13 @@ def _credentials(asker: Asker, made: list[str]) -> None:
 
     restricted = create("create a credential", name=asker.name("r"), description="for the contract")
     create("create a credential of a taken name", name=asker.name("r"))
+    create(
+        "create a credential with a secret of one's own", name=asker.name("own"), secret="a-secret-of-mine"
+    )
+    rules = [{"service": "compute", "method": "GET", "path": "/v2.1/**"}]
+    ruled = create("create a credential with access rules", name=asker.name("ruled"), access_rules=rules)
+    asker.ask("show a credential with access rules", "GET", f"{path}/{ruled['id']}")
+    asker.ask("find no credential by name", "GET", f"{path}?name={asker.name('nobody')}")
     free = create("create an unrestricted credential", name=asker.name("u"), unrestricted=True)
     create("create with a role one lacks", name=asker.name("x"), roles=[{"name": "admin"}])
     create("create without a name")
@@ -84,6 +91,7 @@ def _credentials(asker: Asker, made: list[str]) -> None:
     create("restricted creates a credential", by=inner, name=asker.name("rr"))
     asker.ask("restricted lists credentials", "GET", f"{path}?name={asker.name('r')}", by=inner)
     asker.ask("restricted shows itself", "GET", f"{path}/{restricted['id']}", by=inner)
+    _ask_about_itself(asker, "restricted shows its own token", inner)
     asker.ask("restricted deletes itself", "DELETE", f"{path}/{restricted['id']}", by=inner)
     trust = {"trust": {"trustor_user_id": asker.ada.user_id, "trustee_user_id": asker.ben.user_id,
                        "project_id": asker.ada.project_id, "impersonation": True,
@@ -104,7 +112,18 @@ def _credentials(asker: Asker, made: list[str]) -> None:
     asker.ask("delete a credential", "DELETE", f"{path}/{restricted['id']}")
     asker.ask("delete it again", "DELETE", f"{path}/{restricted['id']}")
     _sign_in(asker, "deleted credential", by_credential(restricted))
+    _ask_about_itself(asker, "a token of a deleted credential shows itself", inner)
     asker.ask("keystone with a token of a deleted credential", "GET", "identity /auth/projects", by=inner)
+
+
+def _ask_about_itself(asker: Asker, question: str, person: Person) -> None:
+    asker.ask(
+        question,
+        "GET",
+        "identity /auth/tokens?nocatalog",
+        by=person,
+        headers={"X-Subject-Token": person.token},
+    )
 
 
 def _by_name(asker: Asker, credential: dict[str, Any]) -> dict[str, Any]:

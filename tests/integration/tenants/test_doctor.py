@@ -379,11 +379,14 @@ def test_a_heat_that_falls_silent_is_amber(lab: Tenant, work: Worker, cloud: Con
 
 
 def test_a_probe_that_fails_is_red(lab: Tenant, work: Worker, monkeypatch: pytest.MonkeyPatch) -> None:
-    failed = Stack("s", "probe", "CREATE_FAILED", reason="engine is tired")
-    monkeypatch.setattr(
-        probe, "find", lambda *_: failed if doctor.running(credential.id).tone is None else None
-    )  # type: ignore[union-attr]
     credential = credentials.current(lab.id)
+    failed = Stack("s", "probe", "CREATE_FAILED", reason="engine is tired")
+
+    def found(*_: object) -> Stack | None:
+        going_on = doctor.running(credential.id)
+        return failed if going_on and going_on.tone is None else None
+
+    monkeypatch.setattr(probe, "find", found)
     checkup = examine(credential, work)
     assert tones(checkup)["probe"] == "bad"
     assert "engine is tired" in words(checkup, "probe")
@@ -429,7 +432,7 @@ def test_asking_between_removal_and_end_is_not_lost(
     lab: Tenant, root: User, work: Worker, app: Flask, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     credential, remove = credentials.current(lab.id), probe.remove
-    asked = []
+    asked: list[bool] = []
 
     def meanwhile(*args: Any) -> bool:
         if not asked:
