@@ -9,7 +9,7 @@ from sqlalchemy import select
 from portal.domain.catalog import catalog
 from portal.domain.people import accounts
 from portal.domain.people.models import Role
-from portal.domain.store.db import db
+from portal.domain.store.db import db, now
 from portal.domain.store.errors import DomainError
 from portal.domain.tenants import clouds, credentials, tenants
 from portal.domain.tenants.models import Tenant
@@ -63,6 +63,7 @@ def _tenant(name: str, project: str, user: str, auth_url: str) -> None:
                 name=name,
                 auth_url=auth_url,
                 region=REGION,
+                quotas_set_at=now(),
                 quota_vms=60,
                 quota_vcpus=200,
                 quota_ram_mib=512 * 1024,

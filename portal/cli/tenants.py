@@ -7,6 +7,7 @@ import click
 from flask.cli import with_appcontext
 
 from portal.domain.catalog import catalog
+from portal.domain.store.db import now
 from portal.domain.store.errors import DomainError
 from portal.domain.tenants import clouds, credentials, tenants
 from portal.domain.tenants.models import Tenant
@@ -48,6 +49,7 @@ def add(name: str, **options: Any) -> None:
         region=options["region"],
         interface=options["interface"],
         ca_bundle=ca_file.read() if ca_file else None,
+        quotas_set_at=now(),
         quota_vms=options["quota_vms"],
         quota_vcpus=options["quota_vcpus"],
         quota_ram_mib=options["quota_ram_gib"] * 1024,

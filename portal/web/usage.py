@@ -81,6 +81,7 @@ def show(tenant_id: UUID) -> ResponseReturnValue:
 def ask(tenant_id: UUID) -> ResponseReturnValue:
     """Asks for more."""
     tenant, form = tenants.get(tenant_id, for_=current_user), RequestForm()
+    access.require(current_user, Permission.QUOTA_REQUEST, tenant.id)
     if form.validate():
         accepted(form, requests.ask, tenant, form.limits, form.reason.data or "", by=current_user)
     if form.errors:
