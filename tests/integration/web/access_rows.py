@@ -40,6 +40,7 @@ class Row:
 
 OPEN = Row("anonymous deactivated " + ALL)
 OFFERING = {"offering": "ubuntu-basic"}
+MORE = {"vms": "90", "vcpus": "900", "ram_mib": "900", "gpus": "9", "floating_ips": "90", "reason": "x"}
 
 ROWS: dict[str, Row] = {
     "account.change_password": Row(ALL),
@@ -69,6 +70,7 @@ ROWS: dict[str, Row] = {
     "credentials.stage_service_user": Row(ADMIN, foreign=ADMIN),
     "credentials.switch": Row(ADMIN, foreign=ADMIN),
     "drift.index": Row(STAFF),
+    "drift.live": Row(STAFF, foreign=STAFF),
     "drift.preview": Row(ADMIN, foreign=ADMIN),
     "drift.settle": Row(ADMIN, foreign=ADMIN),
     "drift.show": Row(STAFF, foreign=STAFF),
@@ -140,7 +142,7 @@ ROWS: dict[str, Row] = {
     "tenants.show": Row(STAFF, foreign=STAFF),
     "tenants.show_networks": Row(STAFF, foreign=STAFF),
     "tenants.suspend": Row(ADMIN, foreign=ADMIN),
-    "usage.ask": Row(WORK, foreign=NOBODY),
+    "usage.ask": Row(WORK, foreign=NOBODY, data=MORE),
     "usage.index": Row(ALL),
     "usage.show": Row(ALL, foreign=STAFF),
     "usage.withdraw": Row(WORK, foreign=NOBODY),
