@@ -20,6 +20,9 @@ KINDS = [
     (wake.console, wake.CHORES, "console"),
     (wake.catalog, wake.CHORES, "refresh"),
     (wake.reconcile, wake.CHORES, "reconcile"),
+    (wake.doctor, wake.CHORES, "doctor"),
+    (wake.handover, wake.CHORES, "handover"),
+    (wake.resume, wake.VMS, "resume"),
 ]
 Wake = Callable[[UUID], None]
 
