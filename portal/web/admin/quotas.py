@@ -17,12 +17,19 @@ from portal.domain.tenants.tenants import Tenant
 from portal.domain.vms import quotas, requests
 from portal.domain.vms.requests import QuotaRequest
 from portal.web.admin.tenants import steps_of
-from portal.web.filters import mib
+from portal.web.filters import mib, plural
 from portal.web.forms import accepted
 from portal.web.guards import needs
 
 blueprint = Blueprint("quotas", __name__, url_prefix="/admin/quotas")
 GIB = 1024
+# What a number of each is called: one, many.
+SINGULAR = {
+    "vms": ("VM",),
+    "vcpus": ("vCPU", "vCPU"),
+    "gpus": ("GPU",),
+    "floating_ips": ("floating IP",),
+}
 NUMBER = [InputRequired("Give a whole number.")]
 
 
@@ -129,7 +136,7 @@ def refuse(request_id: UUID) -> ResponseReturnValue:
 def amounts(limits: dict[str, int]) -> str:
     """“20 VMs, 64 GiB memory”."""
     said = (
-        f"{mib(limit)} memory" if name == "ram_mib" else f"{limit} {quotas.WORDS[name]}"
+        f"{mib(limit)} memory" if name == "ram_mib" else plural(limit, *SINGULAR[name])
         for name, limit in limits.items()
     )
     return ", ".join(said)

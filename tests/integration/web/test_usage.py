@@ -60,10 +60,10 @@ def test_the_page_draws_bars_and_days(browser: Page, lab: Tenant, vm: Vm) -> Non
     assert shown.url == f"/usage/{lab.id}"
     assert "The quota, by 1" in shown.text
     pictures = [each.get("aria-label") for each in shown.all("//*[@class='chart']")]
-    assert "The most on each of the last 90 days; 1 are known, at most 1 VMs." in pictures
+    assert "The most on each of the last 90 days; 1 are known, at most 1 VM." in pictures
     [column] = shown.all("//*[@class='bar-over']")
     assert (column.get("x"), column.get("height")) == ("890", "100.0")
-    assert "1 VMs, quota 0" in column.text_content()
+    assert "1 VM, quota 0" in column.text_content()
 
 
 def test_a_member_without_a_tenant_is_told(app: Flask, page: Page) -> None:
