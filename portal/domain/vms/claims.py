@@ -90,9 +90,12 @@ def careful(vms: Sequence[Vm]) -> Iterator[None]:
     """What goes wrong inside pushes the next look on and is told on the VMs; only a surprise is raised on."""
     seen = [(vm.id, vm.state, vm.look_failures) for vm in vms]
     tenant_ids = {vm.tenant_id for vm in vms}
+    # Held to the end: the session forgets what nobody holds, and would ask for it once per VM.
+    tenants = [db.session.get_one(Tenant, tenant_id) for tenant_id in tenant_ids]
     try:
         yield
-        _answered(tenant_ids)
+        for tenant in tenants:
+            _answered(tenant)
     except clouds.Busy:
         _hand_back(seen)
     except circuits.Silent as error:
@@ -118,11 +121,10 @@ def backoff(failures: int) -> timedelta:
     return timedelta(seconds=seconds * random.uniform(0.8, 1.2))
 
 
-def _answered(tenant_ids: Collection[UUID]) -> None:
-    for tenant_id in tenant_ids:
-        was_open = circuits.is_open(db.session.get_one(Tenant, tenant_id))
-        if circuits.answered(tenant_id):
-            _look_at_once(tenant_id, anew=was_open)
+def _answered(tenant: Tenant) -> None:
+    was_open = circuits.is_open(tenant)
+    if circuits.answered(tenant.id):
+        _look_at_once(tenant.id, anew=was_open)
 
 
 def _in_vain(tenant_ids: Collection[UUID], seen: Sequence[Seen], error: OpenStackError | DomainError) -> None:
