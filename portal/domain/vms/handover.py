@@ -35,7 +35,7 @@ def step(credential_id: UUID) -> None:
     if now() < due:
         revoking.put_back(credential, min(due - now(), timedelta(minutes=1)))
     elif left and now() < due + LONGEST and credential.revoke_sent_at is None:
-        revoking.put_back(credential, PACE, f"It waits for {left} VMs that were begun under it.")
+        revoking.put_back(credential, PACE, f"VMs that Heat still works on under it: {left}.")
     else:
         revoking.revoke(credential)
 

@@ -120,7 +120,7 @@ def test_what_was_begun_under_the_old_one_ends_before_it_goes(
     assert handover.in_flight(fresh(old)) == 1
     drained(work)
     assert standing(old) == [Standing.DRAINING]
-    assert "1 VMs" in (old.note or "")
+    assert "still works on under it: 1" in (old.note or "")
     with observed() as calls:
         work()
         drained(work, 30)

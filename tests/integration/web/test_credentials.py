@@ -8,7 +8,7 @@ from flask import Flask
 from sqlalchemy import update
 
 from portal.domain.people.models import User
-from portal.domain.store.db import now
+from portal.domain.store.db import db, now
 from portal.domain.tenants import credentials, doctor, rotation
 from portal.domain.tenants.models import Credential, Standing, Tenant
 from portal.sandbox.control import Control
@@ -128,7 +128,7 @@ def test_the_way_back_is_on_the_page_while_the_earlier_one_drains(
 
 def test_the_doctor_comes_when_asked(page: Page, root: User, lab: Tenant, work: Worker) -> None:
     page.sign_in(root)
-    asked = page_of(page, lab).form("examine").submit()
+    asked = page_of(page, lab).form(button="Examine test now").submit()
     assert "Being examined" in asked.text
     assert asked.all("//*[@id='credentials'][@hx-trigger]")
     examined(work)
@@ -178,6 +178,7 @@ def test_an_end_that_is_near_is_coloured(page: Page, root: User, lab: Tenant) ->
     assert "Ends soon" in page.get("/admin/credentials/").text
     assert credentials.how_many_bad() == 0
     write(update(Credential).values(expires_at=now() + timedelta(days=3)))
+    db.session.rollback()
     assert credentials.how_many_bad() == 1
     assert credentials.urgency(now() + timedelta(days=60)) == "good"
 
