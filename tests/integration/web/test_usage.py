@@ -61,7 +61,7 @@ def test_the_page_draws_bars_and_days(browser: Page, lab: Tenant, vm: Vm) -> Non
     assert "The quota, by 1" in shown.text
     pictures = [each.get("aria-label") for each in shown.all("//*[@class='chart']")]
     assert "The most on each of the last 90 days; 1 are known, at most 1 VM." in pictures
-    [column] = shown.all("//*[@class='bar-over']")
+    [column] = shown.all("//*[@class='chart']/*[@class='bar-over']")
     assert (column.get("x"), column.get("height")) == ("890", "100.0")
     assert "1 VM, quota 0" in column.text_content()
 
