@@ -122,6 +122,19 @@ def test_after_a_failed_launch(ada: User, lab: Tenant, cloud: Control, work: Wor
     assert read("portal_stack_create_seconds_count", template="ubuntu-basic", outcome="complete") is None
 
 
+def test_a_failure_that_no_rule_explains_is_counted(
+    ada: User, lab: Tenant, cloud: Control, work: Worker, read: Read
+) -> None:
+    vm = launch(ada, lab)
+    work()
+    cloud.spoil_delete(f"vm-{vm.id}", "Flux capacitor discharged", times=9)
+    vms.ask(fresh(vm), Event.DELETE, by=ada)
+    work()
+    assert fresh(vm).state is State.ERROR
+    assert read("portal_vm_failures_total", action="delete", cause="unknown") == 1
+    assert read("portal_unknown_failures_total", action="delete") == 1
+
+
 def test_after_a_deletion(ada: User, lab: Tenant, work: Worker, read: Read) -> None:
     vm = launch(ada, lab)
     work()
