@@ -79,7 +79,9 @@ class Vm(Base):
         _some("ix_vms_state_requested_at", "state", "requested_at", where="state != 'active'"),
         # What is due: few VMs are on their way, the others rest (see polling).
         _some("ix_vms_works", "look_at", where="state IN ('requested', 'provisioning', 'deleting')"),
-        _some("ix_vms_rests", "look_at", where="state = 'active' OR state = 'error' AND stack_id IS NOT NULL"),
+        _some(
+            "ix_vms_rests", "look_at", where="state = 'active' OR state = 'error' AND stack_id IS NOT NULL"
+        ),
         _some("ix_vms_power_due_at", "power_due_at", where="power_due_at IS NOT NULL"),
         _some("ix_vms_look_failures", "look_failures", where="look_failures > 0"),
         # For how a name or an address begins, whatever order the database's language gives texts.
