@@ -337,6 +337,25 @@ def test_a_worker_that_dies_between_two_steps_leaves_nothing_behind(
     assert cloud.stack_names("tenant-a") == []
 
 
+def test_a_worker_that_dies_before_it_sends_is_amber(
+    lab: Tenant, work: Worker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Killed(BaseException):
+        """kill -9"""
+
+    def die(*_: object) -> None:
+        raise Killed
+
+    credential = credentials.current(lab.id)
+    with monkeypatch.context() as patch:
+        patch.setattr(probe, "send", die)
+        with pytest.raises(Killed):
+            examine(credential, work)
+    db.session.rollback()
+    work.clock.forward(200)
+    assert "never showed the stack" in words(examine(credential, work), "probe")
+
+
 def test_the_next_checkup_sweeps_what_an_earlier_one_could_not_delete(
     lab: Tenant, work: Worker, cloud: Control, behind: Cloud
 ) -> None:

@@ -537,3 +537,16 @@ def test_a_late_acceptance_of_one_that_was_replaced_ends_no_refusal(lab: Tenant,
     write(update(Tenant).values(refused_since=now()))
     late.identity()
     assert fresh(lab).refused_since
+
+
+def test_two_that_revoke_at_once_note_it_once(
+    lab: Tenant, root: User, sandbox: Sandbox, work: Worker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old = switched(lab, new(sandbox, unrestricted=True), new(sandbox), root, work)
+
+    def quicker(_self: Keystone, _key: str) -> None:
+        write(update(Credential).where(Credential.id == old.id).values(standing=Standing.REVOKED))
+
+    monkeypatch.setattr(Keystone, "delete_application_credential", quicker)
+    drained(work)
+    assert "revoked" not in steps(lab)
