@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import BrowserContext, ConsoleMessage, Error, Page
+from playwright.sync_api import BrowserContext, ConsoleMessage, Error, Page, ViewportSize
 
 from portal.config import ROOT
 from tests.browser.person import Person
@@ -15,7 +15,7 @@ from tests.support import running
 from tests.support.running import Running
 
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
-WIDE = {"width": 1280, "height": 820}
+WIDE: ViewportSize = {"width": 1280, "height": 820}
 
 
 @pytest.fixture(scope="session")

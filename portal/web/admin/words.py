@@ -52,8 +52,8 @@ KINDS: dict[FindingKind, Kind] = {
     FindingKind.STATUS_DIFFERS: Kind(
         "A stack that somebody changes",
         "triangle-alert",
-        "The VM is active here, while its stack failed, or is being deleted, by what somebody does outside the "
-        "portal. It ends by itself when the stack is whole again, or when the VM is gone.",
+        "The VM is active here, while its stack failed, or is being deleted, by what somebody does outside "
+        "the portal. It ends by itself when the stack is whole again, or when the VM is gone.",
         "Somebody works on this VM in OpenStack, outside the portal, and that failed or deletes it. An "
         "administrator sees it too.",
     ),
