@@ -198,6 +198,11 @@ def _words(text: str) -> str:
     return html.unescape(re.sub(r"(?s)<[^>]*>", " ", text))
 
 
+def without_user_data(text: str) -> str:
+    """The cloud's words without user data, which Nova echoes when it doesn't like it."""
+    return re.sub(r"(?is)(user_data\W+Value:).*", r"\1 (left out)", text)
+
+
 def clean(message: str, hide: Iterable[str] = ()) -> str:
     """One paragraph for a reader: secrets masked, space collapsed, cut at a length that a page can show."""
     for secret in filter(None, hide):

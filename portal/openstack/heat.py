@@ -11,7 +11,7 @@ from urllib.parse import unquote, urlsplit
 
 import requests
 
-from portal.openstack.errors import NotFound, Unavailable
+from portal.openstack.errors import NotFound, Unavailable, without_user_data
 from portal.openstack.line import Api, Json, Line, instant, moment, part
 
 # Stacks asked for by id in one request: the longest URL that every web server takes.
@@ -41,7 +41,7 @@ class Stack:
             id=body["id"],
             name=body["stack_name"],
             status=body["stack_status"] or "",
-            reason=body.get("stack_status_reason") or "",
+            reason=without_user_data(body.get("stack_status_reason") or ""),
             tags=tuple(body.get("tags") or ()),
             created_at=moment(body.get("creation_time")),
             updated_at=moment(body.get("updated_time")),
@@ -104,7 +104,7 @@ class StackEvent:
             resource=body["resource_name"],
             resource_type=body.get("resource_type") or "",
             status=body.get("resource_status") or "",
-            reason=body.get("resource_status_reason") or "",
+            reason=without_user_data(body.get("resource_status_reason") or ""),
             physical_id=body.get("physical_resource_id") or "",
         )
 
@@ -126,7 +126,7 @@ class StackResource:
             name=body["resource_name"],
             type=body["resource_type"],
             status=body.get("resource_status") or "",
-            reason=body.get("resource_status_reason") or "",
+            reason=without_user_data(body.get("resource_status_reason") or ""),
             physical_id=body.get("physical_resource_id") or "",
             updated_at=moment(body.get("updated_time")),
         )

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from portal.domain.store.errors import DomainError
 from portal.domain.vms import causes
 from portal.domain.vms.causes import VERSION, Click, Turn
-from portal.openstack.errors import BadCredential, NotAllowed, OpenStackError, Unavailable
+from portal.openstack.errors import BadCredential, NotAllowed, OpenStackError, Unavailable, without_user_data
 
 __all__ = ["VERSION", "Click", "Explanation", "Turn", "clean", "failure", "request_ids", "said", "trouble"]
 
@@ -33,7 +33,7 @@ class Explanation:
 
 def clean(reason: str) -> str:
     """The cloud's words without user data, which Nova echoes when it doesn't like it, and not without end."""
-    return re.sub(r"(?is)(user_data\W+Value:).*", r"\1 (left out)", reason)[:LONGEST]
+    return without_user_data(reason)[:LONGEST]
 
 
 def said(error: OpenStackError) -> str:
