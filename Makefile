@@ -18,7 +18,7 @@ run: .venv/.run $(if $(filter lab,$(CLOUD)),lab) ## The portal on the embedded d
 test: .venv/.dev ## Unit, integration and browser tests (ARGS="-k word" goes to pytest, here and below)
 	@.ci/setup browser
 ifeq ($(strip $(ARGS)),)
-	@$(PYTEST) tests/unit tests/integration --cov
+	@$(PYTEST) tests/unit tests/integration --cov -n 2 --dist loadfile
 	@$(PYTEST) tests/browser
 else
 	@$(PYTEST) tests/unit tests/integration tests/browser $(ARGS)

@@ -26,7 +26,9 @@ def write(user: User, **facts: Any) -> User:
 
 
 def audited(action: str) -> list[AuditEntry]:
-    return list(db.session.scalars(select(AuditEntry).where(AuditEntry.action == action)))
+    return list(
+        db.session.scalars(select(AuditEntry).where(AuditEntry.action == action).order_by(AuditEntry.id))
+    )
 
 
 @pytest.mark.parametrize("email", ["ada@example.org", "  Ada@Example.ORG "])

@@ -15,6 +15,7 @@ from tests.integration.people.test_accounts import audited, write
 from tests.support.world import BOTH, Clock, fresh
 
 DATABASES = BOTH
+NOBODY = "6f0d5f0e-54b1-4f53-8f0c-0d5a3c7d9a11"
 FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
 
 
@@ -30,7 +31,7 @@ def test_the_cookie_of_an_open_session_names_its_person(ada: User) -> None:
     assert (opened.device, opened.address) == ("Firefox on Linux", "192.0.2.7")
 
 
-@pytest.mark.parametrize("cookie", ["", "root", ":", f"{uuid4()}:0", f"{uuid4()}", f"{uuid4()}:{uuid4()}"])
+@pytest.mark.parametrize("cookie", ["", "root", ":", f"{NOBODY}:0", NOBODY, f"{NOBODY}:{NOBODY}"])
 def test_a_made_up_cookie_is_nobodys(cookie: str, app: Flask) -> None:
     assert sessions.load(cookie) is None
 

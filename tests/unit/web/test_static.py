@@ -10,7 +10,7 @@ from portal.web.frame import NAVIGATION
 
 STATIC = ROOT / "static"
 TEMPLATES = {
-    path.name: path.read_text(encoding="utf-8") for path in (ROOT / "portal/web/templates").rglob("*.html")
+    path: path.read_text(encoding="utf-8") for path in (ROOT / "portal/web/templates").rglob("*.html")
 }
 SOURCES = [
     *TEMPLATES.values(),
