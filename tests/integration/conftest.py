@@ -55,7 +55,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 @pytest.fixture(scope="session")
 def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     folder = tmp_path_factory.mktemp("valkey")
-    with ValkeyServer(unix_socket_path=folder / "s", data_dir=folder) as server:
+    with ValkeyServer(unix_socket_path=folder / "s", port=0, data_dir=folder) as server:
         server.wait_until_ready()
         yield f"unix://{folder / 's'}"
 

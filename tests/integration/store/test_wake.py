@@ -5,6 +5,7 @@ from collections.abc import Callable
 from uuid import UUID, uuid4
 
 import pytest
+import redis
 from flask import Flask
 from rq import Queue
 from rq.job import Job
@@ -70,6 +71,18 @@ def test_the_marker_of_a_lost_job_ends_by_itself(app: Flask) -> None:
     wake.vm(uuid4())
     [marker] = volatile.client().scan_iter("portal:queued:*")
     assert 0 < volatile.client().ttl(marker) <= wake.MARKED_SECONDS
+
+
+def test_a_redis_that_goes_between_the_marker_and_the_job_fails_nobody(
+    app: Flask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def go(*_: object, **__: object) -> None:
+        raise redis.exceptions.ConnectionError
+
+    with monkeypatch.context() as away:
+        away.setattr(Queue, "enqueue_call", go)
+        wake.vm(uuid4())
+    assert wake.backlog() == 0
 
 
 def test_without_redis_a_wake_is_lost_and_nobody_fails(app: Flask) -> None:

@@ -171,6 +171,9 @@ def test_the_way_back_is_open_until_keystone_is_asked(
     assert standing(old, row) == [Standing.CURRENT, Standing.STAGED]
     assert clouds.of(lab.id).identity().application_credential_id == old.public["id"]
     rotation.switch(lab.id, drain=timedelta(hours=1), by=root)
+    write(update(Credential).where(Credential.id == old.id).values(handover_due_at=now()))
+    handover.step(old.id)
+    assert fresh(old).standing is Standing.DRAINING
     assert rotation.can_hasten(fresh(old))
     rotation.hasten(lab.id, by=root)
     assert not rotation.can_hasten(fresh(old))

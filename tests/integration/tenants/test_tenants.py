@@ -10,7 +10,7 @@ from portal.domain.people.models import User
 from portal.domain.store.db import db, now
 from portal.domain.store.errors import NotFound, Refused
 from portal.domain.store.models import AuditEntry
-from portal.domain.tenants import clouds, tenants
+from portal.domain.tenants import clouds, places, tenants
 from portal.domain.tenants.models import Tenant
 from portal.domain.vms import polling
 from portal.openstack.errors import Unavailable
@@ -100,3 +100,8 @@ def test_moving_a_tenant_to_where_it_is_changes_nothing(lab: Tenant, sandbox: Sa
     tenants.move(lab, sandbox.auth_url)
     assert fresh(lab).catalog_due_at == due
     assert not db.session.scalars(select(AuditEntry).where(AuditEntry.action == "tenant.moved")).all()
+
+
+def test_a_tenant_speaks_by_one_of_the_three_interfaces(root: User, sandbox: Sandbox) -> None:
+    with pytest.raises(Refused, match="one of the three"):
+        places.connect(places.Place("Chemistry", sandbox.auth_url, interface="private"), by=root)

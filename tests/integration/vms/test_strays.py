@@ -15,7 +15,7 @@ from portal.domain.store.db import db
 from portal.domain.store.errors import Refused
 from portal.domain.store.models import AuditEntry
 from portal.domain.tenants.models import Tenant
-from portal.domain.vms import findings, lifecycle, reconcile, remedies, vms
+from portal.domain.vms import findings, lifecycle, reconcile, remedies, strays, vms
 from portal.domain.vms.lifecycle import Event
 from portal.domain.vms.models import Finding, FindingKind, Vm
 from portal.domain.vms.remedies import Remedy
@@ -247,6 +247,12 @@ def test_a_floating_ip_whose_port_goes_meanwhile_is_deleted(
     assert (fresh(address).answer or "").startswith("Deleted: floating IP")
 
 
+def test_a_floating_ip_at_no_port_is_deleted(left: Vm, root: User, cloud: Control, work: Worker) -> None:
+    address = of_kind(FindingKind.STRAY_FLOATING_IP)
+    cloud.alter("floatingip", address.subject, port_id=None)
+    assert (ask(address, root, work).answer or "").startswith("Deleted: floating IP")
+
+
 def test_a_port_of_something_that_is_no_server_stays(
     left: Vm, root: User, cloud: Control, work: Worker
 ) -> None:
@@ -331,4 +337,7 @@ def test_a_vm_that_goes_while_its_addresses_are_read_is_left_alone(
     with meanwhile(app, "GET", "network", lambda: record(vm, active_at=None)):
         assert reconcile.sweep(lab.id)
     assert addresses(vm)[1] != "203.0.113.99"
+    before = db.session.scalars(select(AuditEntry.id)).all()
+    strays._write(lab.id, vm.id, "a server of before", {"public_ip": "203.0.113.99"})
+    assert db.session.scalars(select(AuditEntry.id)).all() == before
     assert only(Vm).public_ip

@@ -306,6 +306,11 @@ def test_floating_ips_come_from_the_external_network_an_admin_chose(
     catalog.refresh(lab.id)
     # Neutron doesn't show it: back to the first.
     assert (fresh(network).external_network_name, network.external_chosen) == ("public", False)
+    with transaction():
+        network.external_chosen = True
+    catalog.ask_refresh(lab, by=ada)
+    catalog.refresh(lab.id)
+    assert (fresh(network).external_network_name, network.external_chosen) == ("public", True)
     other = tenants.networks(school.id)[0]
     token = {"csrf_token": form["csrf_token"]}
     assert admin.post(f"/admin/tenants/{lab.id}/networks/{other.id}", token).status == 404
