@@ -6,6 +6,7 @@ from uuid import UUID
 
 import pytest
 from flask import Flask
+from sqlalchemy import update
 
 from portal.domain.people import accounts
 from portal.domain.people.models import User
@@ -13,7 +14,7 @@ from portal.domain.store import volatile
 from portal.domain.store.db import db, now, transaction
 from portal.domain.tenants import circuits
 from portal.domain.tenants.models import Tenant
-from portal.domain.vms import explain, findings, quotas, vms
+from portal.domain.vms import explain, findings, quotas, verdicts, vms
 from portal.domain.vms.lifecycle import PATIENCE, Event
 from portal.domain.vms.models import Finding, FindingKind, State, Vm
 from portal.domain.vms.quotas import Amount
@@ -90,6 +91,13 @@ def let_the_minute_pass(*vms: Vm) -> None:
     with transaction():
         for vm in vms:
             vm.look_at = now()
+
+
+def let_heat_stall(*vms: Vm) -> None:
+    """As if a deletion that Heat lost with its queue had not gone on for as long as it is waited for."""
+    sent = update(Vm).where(Vm.id.in_([vm.id for vm in vms]), Vm.delete_sent_at.is_not(None))
+    with transaction():
+        db.session.execute(sent.values(delete_sent_at=now() - verdicts.STALLED, look_at=now()))
 
 
 def forget_tokens() -> None:
@@ -184,6 +192,7 @@ def test_what_is_asked_while_a_service_is_away_waits_and_ends_as_asked(
             asked = [fresh(vm).state for vm in (waiting, doomed, unwanted)]
             assert asked == [State.REQUESTED, State.DELETING, State.DELETING]
         launch.becomes(State.ACTIVE, waiting, seconds=120)
+        let_heat_stall(doomed, unwanted)
         launch.becomes(State.DELETED, doomed, unwanted)
         assert [stacks(cloud, vm) for vm in (waiting, doomed, unwanted)] == [[waiting.stack_id], [], []]
         assert BANNER not in words(front, member.email, "/vms/")

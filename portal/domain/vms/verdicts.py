@@ -19,6 +19,8 @@ from portal.openstack.nova import Server
 
 # A stack that doesn't begin its deletion within this time is asked again.
 DELETE_SHOW_TIME = timedelta(seconds=30)
+# With its queue Heat loses deletions that it had begun; asked again, it goes on.
+STALLED, ASKED_AGAIN = timedelta(minutes=3), timedelta(seconds=30)
 
 
 @dataclass(frozen=True)
@@ -87,9 +89,13 @@ def _verdict(vm: Vm, stack: Stack, cloud: Cloud) -> Verdict:
 def _deletion(vm: Vm, stack: Stack, cloud: Cloud) -> Verdict:
     if deletions.has_failed(stack):
         return _failed_deletion(vm, stack, cloud)
-    if not stack.is_deleting and vm.delete_sent_at and now() - vm.delete_sent_at > DELETE_SHOW_TIME:
+    asked = now() - (vm.delete_sent_at or now())
+    if asked > (STALLED if stack.is_deleting else DELETE_SHOW_TIME):
         cloud.heat.delete(stack.id, stack.name)
-    return _impatience(vm, stack, cloud)
+    verdict = _impatience(vm, stack, cloud)
+    if asked > STALLED and verdict is NOT_YET:
+        return Verdict(changes={"look_at": now() + ASKED_AGAIN})
+    return verdict
 
 
 def _failed_deletion(vm: Vm, stack: Stack, cloud: Cloud) -> Verdict:

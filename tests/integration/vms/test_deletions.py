@@ -6,7 +6,7 @@ from flask import Flask
 from portal.domain.people import accounts
 from portal.domain.people.models import User
 from portal.domain.tenants.models import Tenant
-from portal.domain.vms import deletions, lifecycle, provisioning, vms
+from portal.domain.vms import deletions, lifecycle, provisioning, verdicts, vms
 from portal.domain.vms.lifecycle import Event, State
 from portal.domain.vms.models import Finding, FindingKind, Vm
 from portal.sandbox.control import Control
@@ -52,6 +52,22 @@ def test_a_server_that_heat_lost_is_deleted_when_it_is_in_the_way(
     work()
     assert fresh(vm).state is State.DELETED
     assert servers(cloud) == []
+
+
+def test_a_deletion_that_heat_lost_on_its_way_is_asked_for_again(
+    vm: Vm, ada: User, cloud: Control, work: Worker, clock: Clock
+) -> None:
+    vms.ask(vm, Event.DELETE, by=ada)
+    provisioning.step(vm.id)
+    cloud.stick(lifecycle.stack_name(vm.id))
+    with observed() as calls:
+        work.once()
+        assert "DELETE" not in {call.method for call in calls}
+        clock.forward(verdicts.STALLED.total_seconds())
+        work.once()
+        work.once()
+    assert [call.method for call in calls].count("DELETE") == 1
+    assert fresh(vm).state is State.DELETING
 
 
 def test_a_server_of_somebody_else_is_left_alone(
