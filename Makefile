@@ -1,6 +1,6 @@
 # The one task runner. Bare `make` prints what there is; each target sets up by itself what it needs.
 .DEFAULT_GOAL := help
-.PHONY: help run test check fix lab lab-down contract test-lab browser bench chaos test-chaos migration shell
+.PHONY: help run test check fix lab lab-down contract test-lab test-outages browser bench chaos test-chaos migration shell
 
 PORT ?= 8080
 CLOUD ?= sandbox
@@ -46,7 +46,10 @@ contract: .venv/.dev $(if $(filter lab,$(CLOUD)),lab) ## The wire of the sandbox
 	@$(PYTEST) tests/contract $(ARGS)
 
 test-lab: .venv/.dev lab ## End to end on the lab: every template, from the launch to the delete
-	@$(PYTEST) tests/lab $(ARGS)
+	@$(PYTEST) tests/lab --ignore tests/lab/test_outages.py $(ARGS)
+
+test-outages: .venv/.dev lab ## Services of the lab stopped, killed and frozen under launches
+	@$(PYTEST) tests/lab/test_outages.py $(ARGS)
 
 browser: .venv/.dev ## The browser tests alone
 	@.ci/setup browser

@@ -89,12 +89,10 @@ def _verdict(vm: Vm, stack: Stack, cloud: Cloud) -> Verdict:
 def _deletion(vm: Vm, stack: Stack, cloud: Cloud) -> Verdict:
     if deletions.has_failed(stack):
         return _failed_deletion(vm, stack, cloud)
-    asked = now() - (vm.delete_sent_at or now())
-    if asked > (STALLED if stack.is_deleting else DELETE_SHOW_TIME):
+    verdict, asked = _impatience(vm, stack, cloud), now() - (vm.delete_sent_at or now())
+    if verdict is NOT_YET and asked > (STALLED if stack.is_deleting else DELETE_SHOW_TIME):
         cloud.heat.delete(stack.id, stack.name)
-    verdict = _impatience(vm, stack, cloud)
-    if asked > STALLED and verdict is NOT_YET:
-        return Verdict(changes={"look_at": now() + ASKED_AGAIN})
+        return Verdict(changes={"look_at": now() + ASKED_AGAIN}) if stack.is_deleting else NOT_YET
     return verdict
 
 

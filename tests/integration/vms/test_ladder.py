@@ -367,6 +367,7 @@ def test_a_deletion_that_never_ends_names_what_it_waits_for(
     work.once()
     cloud.advance(0)
     cloud.stick(lifecycle.stack_name(vm.id))
+    cloud.faults.add(Fault("status", "DELETE", "orchestration", status=409, times=0))
     work()
     stuck = only(Finding)
     assert {each["resource"] for each in stuck.proof["blockers"]} <= {"server", "public_address"}
