@@ -108,7 +108,7 @@ def redis() -> Iterator[tuple[str, bytes]]:
             case b"stream":
                 values = [part for _, pairs in client.xrange(key) for pair in pairs.items() for part in pair]
             case other:
-                raise NotImplementedError(f"how to read a {other!r}")
+                raise AssertionError(f"{key!r} is a {other!r}, which the hunt can't read")
         yield from ((f"redis {key!r}", _opened(value)) for value in values if value is not None)
 
 

@@ -14,12 +14,13 @@ from portal.domain.tenants import circuits, clouds
 from portal.domain.tenants.models import Tenant
 from portal.domain.vms import ladder, lifecycle, polling, remedies, vms
 from portal.domain.vms.lifecycle import Event, State
-from portal.domain.vms.models import Finding, Transition, Vm
+from portal.domain.vms.models import Finding, Vm
 from portal.domain.vms.remedies import Remedy
 from portal.openstack.cloud import Cloud
 from portal.sandbox.control import Control
 from portal.sandbox.faults import Fault
 from tests.support.calls import meanwhile, observed
+from tests.support.settling import ask, causes, told
 from tests.support.world import BOTH, Clock, Worker, fresh, launch, only
 
 DATABASES = BOTH
@@ -44,21 +45,6 @@ def stick(vm: Vm, ada: User, cloud: Control, work: Worker, resource: str) -> Fin
 @pytest.fixture
 def stuck(vm: Vm, ada: User, cloud: Control, work: Worker) -> Finding:
     return stick(vm, ada, cloud, work, "port")
-
-
-def ask(finding: Finding, remedy: Remedy, root: User, work: Worker, reason: str = "") -> Finding:
-    remedies.apply(finding, remedy, reason=reason, by=root)
-    work()
-    return fresh(finding)
-
-
-def told(finding: Finding) -> str:
-    return str(fresh(finding).tried[-1]["words"])
-
-
-def causes() -> list[str]:
-    db.session.rollback()
-    return list(db.session.scalars(select(Transition.cause).order_by(Transition.id)))
 
 
 def test_the_steps_follow_one_another_and_each_tells_what_came_of_it(

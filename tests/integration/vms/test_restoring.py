@@ -11,12 +11,13 @@ from portal.domain.store.errors import Refused
 from portal.domain.tenants.models import Tenant
 from portal.domain.vms import findings, ladder, lifecycle, polling, quotas, remedies, vms
 from portal.domain.vms.lifecycle import Event, State
-from portal.domain.vms.models import Finding, FindingKind, Transition, Vm
+from portal.domain.vms.models import Finding, FindingKind, Vm
 from portal.domain.vms.remedies import Remedy
 from portal.openstack.cloud import Cloud
 from portal.openstack.nova import Nova
 from portal.sandbox.control import Control
 from tests.support.calls import observed
+from tests.support.settling import ask, causes, told
 from tests.support.world import BOTH, Clock, Worker, fresh, launch, only
 
 DATABASES = BOTH
@@ -27,21 +28,6 @@ def vm(ada: User, lab: Tenant, work: Worker) -> Vm:
     made = launch(ada, lab, floating_ip=True)
     work()
     return fresh(made)
-
-
-def ask(finding: Finding, remedy: Remedy, root: User, work: Worker, reason: str = "") -> Finding:
-    remedies.apply(finding, remedy, reason=reason, by=root)
-    work()
-    return fresh(finding)
-
-
-def told(finding: Finding) -> str:
-    return str(fresh(finding).tried[-1]["words"])
-
-
-def causes() -> list[str]:
-    db.session.rollback()
-    return list(db.session.scalars(select(Transition.cause).order_by(Transition.id)))
 
 
 @pytest.fixture
