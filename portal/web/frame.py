@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cached_property
 from typing import Any
 from uuid import UUID
 
@@ -79,10 +78,10 @@ class Frame:
         """Who is signed in, or None."""
         return current_user if current_user.is_authenticated else None
 
-    @cached_property
+    @property
     def tenants(self) -> list[Tenant]:
         """The tenants to switch between, as far as a menu can hold them."""
-        return tenants.visible(current_user, limit=MENU)
+        return _menu()
 
     @property
     def tenant(self) -> Tenant | None:
@@ -128,9 +127,18 @@ def can_launch(tenant: Tenant | None) -> bool:
 def here() -> Tenant | None:
     """The tenant the person works in: the one they switched to, else their first, else none."""
     if "here" not in g:
-        wanted = session.get("tenant")
-        g.here = tenants.current(current_user, UUID(wanted) if wanted else None)
+        chosen = session.get("tenant")
+        wanted = UUID(chosen) if chosen else None
+        g.here = tenants.current(current_user, wanted, _menu())
     found: Tenant | None = g.here
+    return found
+
+
+def _menu() -> list[Tenant]:
+    """The tenants to switch between; read once a request, since nearly every page asks."""
+    if "menu" not in g:
+        g.menu = tenants.visible(current_user, limit=MENU)
+    found: list[Tenant] = g.menu
     return found
 
 

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from sqlalchemy import delete, func, select, update
+from sqlalchemy.orm import joinedload
 
 from portal import log
 from portal.domain.people import access
@@ -78,7 +79,10 @@ def named(cookie: str) -> UUID | None:
 
 
 def load(cookie: str) -> User | None:
-    """Whose session this is; None when it is over or the account is closed. One question, as a rule."""
+    """Whose session this is, with where they belong; None when it is over or the account is closed.
+
+    One question, as a rule: each request asks it.
+    """
     session_id = named(cookie)
     found = (
         session_id
@@ -86,7 +90,10 @@ def load(cookie: str) -> User | None:
             select(User, Session)
             .join(Session, Session.user_id == User.id)
             .where(Session.id == session_id, Session.ended_at.is_(None), User.active)
-        ).first()
+            .options(joinedload(User.memberships))
+        )
+        .unique()
+        .first()
     )
     if not found or found.Session.seen_at < now() - IDLE:
         return None

@@ -1,6 +1,6 @@
 """Tenants: which a person may see, which one they are in, and making them."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from uuid import UUID
 
 from sqlalchemy import select, update
@@ -64,9 +64,14 @@ def names(tenant_ids: Iterable[UUID | None]) -> dict[UUID, str]:
     return {row[0]: row[1] for row in rows}
 
 
-def current(user: User, wanted: UUID | None) -> Tenant | None:
-    """The tenant the person works in: the wanted one where they may, else their first, else none."""
-    return seen(wanted, by=user) or next(iter(visible(user, limit=1)), None)
+def current(user: User, wanted: UUID | None, listed: Sequence[Tenant] | None = None) -> Tenant | None:
+    """The tenant the person works in: the wanted one where they may, else their first, else none.
+
+    `listed`: those they see, by name, where these were read before.
+    """
+    first = visible(user, limit=1) if listed is None else listed
+    known = next((tenant for tenant in first if tenant.id == wanted), None)
+    return known or seen(wanted, by=user) or next(iter(first), None)
 
 
 def networks(tenant_id: UUID, search: str = "") -> list[NetworkProfile]:

@@ -125,7 +125,7 @@ def _acts(wanted: str) -> Sequence[AuditEntry]:
 def _people(wanted: str) -> Sequence[User]:
     start = wanted.lower()
     named = or_(_begins(User.email, start), _begins(User.name, wanted), _begins(User.name, start.title()))
-    shown = load_only(User.name, User.email, User.active, User.role).raiseload(User.memberships)
+    shown = load_only(User.name, User.email, User.active, User.role)
     return db.session.scalars(select(User).where(named).options(shown).order_by(User.email).limit(5)).all()
 
 
@@ -155,7 +155,7 @@ def _matches(reasons: dict[UUID, list[str]]) -> list[Match]:
         .where(Vm.id.in_(ids))
         .options(
             load_only(*_SHOWN, raiseload=True),
-            selectinload(Vm.owner).load_only(User.name).raiseload(User.memberships),
+            selectinload(Vm.owner).load_only(User.name),
             selectinload(Vm.tenant).load_only(Tenant.name),
         )
     )

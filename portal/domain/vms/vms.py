@@ -77,7 +77,7 @@ def search(
         # What a list doesn't show stays away, and each owner and tenant is read once.
         .options(
             load_only(*_LISTED, raiseload=True),
-            selectinload(Vm.owner).load_only(User.name).raiseload(User.memberships),
+            selectinload(Vm.owner).load_only(User.name),
             selectinload(Vm.tenant).load_only(Tenant.name),
         )
         .where(*conditions)

@@ -113,7 +113,7 @@ def test_a_request_asks_the_database_no_more_than_for_its_person(ada: User) -> N
         assert len(found.tenant_ids) == 1
     finally:
         event.remove(db.engine, "before_cursor_execute", note)
-    assert len(asked) == 2  # the person with the session, and their memberships
+    assert len(asked) == 1  # the person with the session and their memberships
 
 
 def test_what_ended_long_ago_is_forgotten_at_the_next_sign_in(ada: User, clock: Clock) -> None:
