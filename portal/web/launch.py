@@ -16,6 +16,7 @@ from portal.domain.store.errors import DomainError, Refused
 from portal.domain.tenants import tenants
 from portal.domain.vms import answers, drafts
 from portal.domain.vms.drafts import LaunchDraft, Review
+from portal.domain.vms.vms import Vm
 from portal.web import questions
 from portal.web.forms import accepted
 from portal.web.frame import here
@@ -142,8 +143,7 @@ def review(draft_id: UUID) -> ResponseReturnValue:
 @needs(Permission.VM_LAUNCH)
 def submit(draft_id: UUID) -> ResponseReturnValue:
     """Launches; a second click leads to the same VM."""
-    vm = drafts.submit(draft_id, by=current_user)
-    return redirect(url_for("vms.show", vm_id=vm.id))
+    return redirect(_place_of(drafts.submit(draft_id, by=current_user)))
 
 
 @blueprint.post("/<uuid:draft_id>/discard")
@@ -157,7 +157,7 @@ def discard(draft_id: UUID) -> ResponseReturnValue:
 
 @blueprint.errorhandler(drafts.Launched)
 def _launched(error: drafts.Launched) -> ResponseReturnValue:
-    return _go(url_for("vms.show", vm_id=error.vm_id))
+    return _go(_place_of(error.vm))
 
 
 @blueprint.errorhandler(drafts.Incomplete)
@@ -174,6 +174,12 @@ def _no_such_template(_error: shelf.NoSuchTemplate) -> ResponseReturnValue:
     kept = " Your answers are kept." if draft_id else ""
     flash(f"That template is no longer on the shelf. Choose another.{kept}", "warn")
     return _go(url_for(".template", draft_id=draft_id) if draft_id else url_for(".index"))
+
+
+def _place_of(vm: Vm) -> str:
+    """Where one sees what was launched: the VM's page, or the list of those launched together."""
+    together = vm.spec.get("together")
+    return url_for("vms.index", q=together) if together else url_for("vms.show", vm_id=vm.id)
 
 
 def _go(url: str) -> ResponseReturnValue:

@@ -8,7 +8,7 @@ from typing import Any
 from werkzeug.datastructures import MultiDict
 
 from portal.domain.catalog.hot import Group, Parameter, Role, Template
-from portal.domain.vms import answers, drafts
+from portal.domain.vms import answers, drafts, particulars
 from portal.domain.vms.drafts import Review
 from portal.web import filters
 
@@ -59,6 +59,12 @@ class Section:
     title: str
     questions: Sequence[Question]
     text: str = ""
+    folded: bool = False
+
+    @property
+    def is_open(self) -> bool:
+        """Whether something in it was answered or is wrong, so that it is worth seeing at once."""
+        return any(one.problem or one.value not in ("", "0") for one in self.questions)
 
 
 _READS: Mapping[str, Callable[[Form, str], Any]] = {
@@ -83,6 +89,7 @@ _HELP = {
     Role.NAME: "Also its host name: letters, digits and hyphens.",
     Role.SSH_KEYS: "They may sign in.",
 }
+_LEASE_HELP = "You are told before it ends; then the VM is stopped, and deleted later."
 _ACCESS_ROLES = frozenset({Role.NETWORK, Role.FLOATING_IP, Role.SSH_KEYS})
 
 
@@ -91,8 +98,8 @@ def of_step(step: str, review: Review, *, insist: bool = False) -> list[Section]
     ask = _Asker(review, insist)
     if step == MACHINE:
         alone = (Role.NAME, Role.IMAGE, Role.FLAVOR)
-        found = [one for role in alone for one in ask.role(role)]
-        return [Section("" if one.widget == "text" else one.label, [one]) for one in found]
+        name, *found = [one for role in alone for one in ask.role(role)]
+        return [Section("", [name, ask.count()]), *(Section(one.label, [one]) for one in found)]
     access, others = _groups(review.offering.template)
     reach = [*(ask.parameter(each) for each in access), *ask.role(Role.FLOATING_IP)]
     sections = [
@@ -103,7 +110,7 @@ def of_step(step: str, review: Review, *, insist: bool = False) -> list[Section]
     for group, parameters in others:
         questions = [ask.parameter(each) for each in parameters]
         sections.append(Section(group.label or "Settings", questions, group.description))
-    return sections
+    return [*sections, Section("More", ask.more(), folded=True)]
 
 
 def asked(step: str, review: Review) -> list[Question]:
@@ -187,6 +194,37 @@ class _Asker:
             )
         ]
 
+    def count(self) -> Question:
+        """How many VMs."""
+        limits = {"min": 1, "max": particulars.MOST_AT_ONCE, "step": 1, "required": "required"}
+        return self._told(
+            particulars.COUNT, "number", "How many", "More than one are named name-1, name-2, …", limits
+        )
+
+    def more(self) -> list[Question]:
+        """What few people want to say."""
+        lease = self._told(particulars.LEASE, "radios", "Lease", _LEASE_HELP)
+        return [
+            self._told(particulars.DESCRIPTION, "area", "Description", "What it is for.", {"maxlength": 500}),
+            self._told(particulars.TAGS, "text", "Tags", "Short words to find it by, such as: web course-7"),
+            replace(lease, optional=False, choices=[(str(days), _days(days)) for days in particulars.LEASES]),
+        ]
+
+    def _told(
+        self, name: str, widget: str, label: str, help: str, attributes: Mapping[str, Any] | None = None
+    ) -> Question:
+        value = self.review.typed.get(name, particulars.FIRST[name])
+        return Question(
+            name=name,
+            widget=widget,
+            label=label,
+            help=help,
+            value=value,
+            problem=self.problem(name),
+            optional=name != particulars.COUNT,
+            attributes=attributes or {},
+        )
+
     def subnet(self) -> list[Question]:
         """Which subnet, where the template has one and no network."""
         if not answers.asks_subnet(self.review.offering):
@@ -217,6 +255,10 @@ class _Asker:
     def problem(self, name: str) -> str:
         typed = self.review.typed.get(name)
         return self.review.problems.get(name, "") if self.insist or typed else ""
+
+
+def _days(days: int) -> str:
+    return filters.plural(days, "day") if days else "none"
 
 
 def _widget(parameter: Parameter, value: Any, choices: Sequence[tuple[str, str]]) -> str:

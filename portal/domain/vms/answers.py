@@ -12,7 +12,7 @@ from portal.domain.catalog.shelf import Offering
 from portal.domain.people.models import User
 from portal.domain.store import vault
 from portal.domain.tenants import networks, tenants
-from portal.domain.vms import names
+from portal.domain.vms import names, particulars
 from portal.domain.vms.models import LaunchDraft
 
 # Answers that may hold secrets are kept sealed: user data, and whatever a template declares hidden.
@@ -57,7 +57,7 @@ def first(offering: Offering, tenant_id: UUID, by: User) -> dict[str, Any]:
         for parameter in offering.template.asked
         if parameter.has_default and not parameter.hidden
     }
-    return found | defaults
+    return found | defaults | particulars.FIRST
 
 
 def names_by_role(offering: Offering) -> dict[Role, str]:

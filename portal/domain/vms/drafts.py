@@ -1,4 +1,4 @@
-"""Drafts: a launch being put together. Keeps every answer as typed, says what is wrong, becomes one VM."""
+"""Drafts: a launch being put together. Keeps every answer as typed, says what is wrong, becomes VMs, once."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -18,7 +18,7 @@ from portal.domain.store.errors import DomainError, NotFound, Refused
 from portal.domain.tenants.models import Tenant
 from portal.domain.vms import answers, launching, lifecycle, quotas
 from portal.domain.vms.models import LaunchDraft, Vm
-from portal.domain.vms.review import QUOTA, Review, Size, check, fitting, sizes, subnets
+from portal.domain.vms.review import QUOTA, Review, Size, check, fitting, most, sizes, subnets
 
 __all__ = [
     "Incomplete",
@@ -33,6 +33,7 @@ __all__ = [
     "edit",
     "fitting",
     "get",
+    "most",
     "open_of",
     "sizes",
     "start",
@@ -53,11 +54,11 @@ class Incomplete(DomainError):
 
 
 class Launched(DomainError):
-    """The draft became a VM already, so there is nothing to edit."""
+    """The draft became a VM already, or several, so there is nothing to edit; `vm` is the first."""
 
-    def __init__(self, vm_id: UUID) -> None:
+    def __init__(self, vm: Vm) -> None:
         super().__init__("This was launched already.")
-        self.vm_id = vm_id
+        self.vm = vm
 
 
 def start(offering_name: str, *, by: User, tenant: Tenant) -> LaunchDraft:
@@ -86,7 +87,7 @@ def edit(draft_id: UUID, *, for_: User) -> LaunchDraft:
     """The person's own draft while it can be changed. Raises NotFound, or Launched once it is a VM."""
     draft = get(draft_id, for_=for_)
     if made := _made_from(draft):
-        raise Launched(made.id)
+        raise Launched(made)
     return draft
 
 
@@ -135,7 +136,7 @@ def discard(draft: LaunchDraft, *, by: User) -> None:
 
 
 def submit(draft_id: UUID, *, by: User) -> Vm:
-    """Makes the VM of this draft, once: again, or in parallel, answers the same VM.
+    """Makes the VMs of this draft, all or none, once: again, or in parallel, answers the same first VM.
 
     Raises NotFound, Incomplete (a message per field), Refused (quota), shelf.NoSuchTemplate.
     """
@@ -158,13 +159,15 @@ def _launch(draft: LaunchDraft, by: User) -> Vm:
         raise Refused(review.problems[QUOTA], field=QUOTA)
     if review.problems:
         raise Incomplete(review.problems)
-    vm = launching.vm_of(draft, review, by)
+    made = launching.vms_of(draft, review, by)
     with transaction():
         quotas.reserve(draft.tenant_id, review.cost)
-        lifecycle.born(vm, by=by)
+        for vm in made:
+            lifecycle.born(vm, by=by)
         db.session.execute(update(LaunchDraft).where(LaunchDraft.id == draft.id).values(submitted_at=now()))
-    wake.vm(vm.id)
-    return vm
+    for vm in made:
+        wake.vm(vm.id)
+    return made[0]
 
 
 def _own(draft: LaunchDraft, by: User) -> None:

@@ -1,9 +1,9 @@
-"""Launching: the row of a VM made from a reviewed draft, with what Heat will be given."""
+"""Launching: the rows of the VMs made from a reviewed draft, with what Heat will be given."""
 
 import json
 from collections.abc import Mapping
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import UUID, uuid5
 
 from portal.domain.catalog import cloudinit, conditions
 from portal.domain.catalog.hot import Role
@@ -16,41 +16,54 @@ from portal.domain.vms.provisioning import sealed_place
 from portal.domain.vms.review import Review
 
 
-def vm_of(draft: LaunchDraft, review: Review, by: User) -> Vm:
-    """The VM that the draft becomes; not in the database yet."""
-    vm_id = uuid4()
-    parameters = _parameters(vm_id, draft, review, by)
+def vms_of(draft: LaunchDraft, review: Review, by: User) -> list[Vm]:
+    """The VMs that the draft becomes; not in the database yet. The first one's request id is the draft's."""
+    return [_vm(number, draft, review, by) for number, _ in enumerate(review.names, 1)]
+
+
+def _vm(number: int, draft: LaunchDraft, review: Review, by: User) -> Vm:
+    vm_id = id_of(draft, number)
+    parameters = _parameters(number, draft, review, by)
+    moment = now()
     return Vm(
         id=vm_id,
         tenant_id=draft.tenant_id,
         owner_id=draft.user_id,
-        client_request_id=draft.id,
-        name=review.name,
+        client_request_id=draft.id if number == 1 else uuid5(draft.id, f"request-{number}"),
+        name=review.names[number - 1],
+        description=review.told.description,
+        tags=list(review.told.tags),
+        lease_ends_at=review.told.lease_ends_at(moment),
         state=State.REQUESTED,
-        state_since=now(),
-        requested_at=now(),
+        state_since=moment,
+        requested_at=moment,
         offering=review.offering.name,
         spec=_spec(review, parameters),
         template=review.offering.template.text,
         sealed=vault.seal(json.dumps(parameters).encode(), place=sealed_place(vm_id)),
-        vcpus=review.cost.vcpus,
-        ram_mib=review.cost.ram_mib,
-        gpus=review.cost.gpus,
-        floating_ips=review.cost.floating_ips,
+        vcpus=review.each.vcpus,
+        ram_mib=review.each.ram_mib,
+        gpus=review.each.gpus,
+        floating_ips=review.each.floating_ips,
     )
 
 
-def _parameters(vm_id: UUID, draft: LaunchDraft, review: Review, by: User) -> dict[str, Any]:
-    """The HOT parameters as Heat gets them."""
+def id_of(draft: LaunchDraft, number: int) -> UUID:
+    """The id of the draft's VM of this number, known before: the review shows what will be sent."""
+    return uuid5(draft.id, f"vm-{number}")
+
+
+def _parameters(number: int, draft: LaunchDraft, review: Review, by: User) -> dict[str, Any]:
+    """The HOT parameters of the VM of this number, as Heat gets them."""
     public_keys = [key.public_key for key in review.keys]
     by_role: dict[Role, Any] = {
         Role.METADATA: {
-            "portal_vm": str(vm_id),
+            "portal_vm": str(id_of(draft, number)),
             "portal_tenant": str(draft.tenant_id),
             "portal_owner": by.email,
         },
         Role.SSH_KEYS: public_keys,
-        Role.NAME: review.name,
+        Role.NAME: review.names[number - 1],
         Role.FLOATING_IP: review.floating_ip,
     }
     if review.image:
@@ -78,6 +91,8 @@ def _spec(review: Review, parameters: Mapping[str, Any]) -> dict[str, Any]:
     secret = answers.secret_names(review.offering)
     return {
         "title": review.offering.title,
+        # What the names of those that were launched together begin with.
+        "together": f"{review.name}-" if review.told.count > 1 else "",
         # A cloud image's first user mostly bears the name of its system.
         "login": review.offering.login or (image.os_distro if image else ""),
         "image": {"id": image.os_id, "name": image.name} if image else None,

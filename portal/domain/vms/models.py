@@ -5,7 +5,8 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import JSON, ForeignKey, Index, Text, UniqueConstraint, text
+from sqlalchemy import JSON, ForeignKey, Index, String, Text, UniqueConstraint, text
+from sqlalchemy.ext.associationproxy import AssociationProxy, association_proxy
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from portal.domain.people.models import User
@@ -84,6 +85,7 @@ class Vm(Base):
         ),
         _some("ix_vms_power_due_at", "power_due_at", where="power_due_at IS NOT NULL"),
         _some("ix_vms_look_failures", "look_failures", where="look_failures > 0"),
+        _some("ix_vms_lease_ends_at", "lease_ends_at", where="lease_ends_at IS NOT NULL"),
         # For how a name or an address begins, whatever order the database's language gives texts.
         *(Index(None, each, postgresql_ops={each: "varchar_pattern_ops"}) for each in _BEGINNINGS),
     )
@@ -93,6 +95,8 @@ class Vm(Base):
     owner_id: Mapped[UUID] = mapped_column(ForeignKey("users.id"))
     client_request_id: Mapped[UUID]
     name: Mapped[str]
+    description: Mapped[str] = mapped_column(Text, default="")
+    lease_ends_at: Mapped[datetime | None]
     state: Mapped[State] = mapped_column(_STATE, default=State.REQUESTED)
     state_since: Mapped[datetime] = mapped_column(default=now)
 
@@ -135,6 +139,20 @@ class Vm(Base):
 
     owner: Mapped[User] = relationship(lazy="joined", innerjoin=True)
     tenant: Mapped[Tenant] = relationship(lazy="joined", innerjoin=True)
+    tag_rows: Mapped[list["VmTag"]] = relationship(order_by="VmTag.tag", cascade="all, delete-orphan")
+    tags: AssociationProxy[list[str]] = association_proxy(
+        "tag_rows", "tag", creator=lambda tag: VmTag(tag=tag)
+    )
+
+
+class VmTag(Base):
+    """A short word that a person gave a VM, to find it by."""
+
+    __tablename__ = "vm_tags"
+    __table_args__ = (Index(None, "tag", "vm_id"),)
+
+    vm_id: Mapped[UUID] = mapped_column(ForeignKey("vms.id"), primary_key=True)
+    tag: Mapped[str] = mapped_column(String(32), primary_key=True)
 
 
 class Transition(Base):

@@ -2,6 +2,7 @@
 
 import random
 import re
+from collections.abc import Sequence
 from uuid import UUID
 
 from sqlalchemy import select
@@ -10,6 +11,7 @@ from portal.domain.store.db import db
 from portal.domain.vms.models import State, Vm
 
 # Server names that Heat makes stay within 53 characters; host names allow letters, digits and hyphens.
+LONGEST = 53
 PATTERN = re.compile(r"[A-Za-z](?:[A-Za-z0-9-]{0,51}[A-Za-z0-9])?")
 
 _FIRST, _SECOND = (
@@ -21,8 +23,13 @@ _FIRST, _SECOND = (
 )
 
 
-def problem(tenant_id: UUID, name: str) -> str | None:
-    """What is wrong with the name for a new VM, in plain words; None: nothing."""
+def numbered(name: str, count: int) -> list[str]:
+    """What so many VMs are called: by the name alone, or name-1 to name-N."""
+    return [name] if count == 1 else [f"{name}-{number}" for number in range(1, count + 1)]
+
+
+def problem(tenant_id: UUID, name: str, count: int = 1) -> str | None:
+    """What is wrong with the name for so many new VMs, in plain words; None: nothing."""
     name = name.strip()
     if not name:
         return "Give the VM a name."
@@ -30,23 +37,28 @@ def problem(tenant_id: UUID, name: str) -> str | None:
         return (
             "Use 1 to 53 letters, digits and hyphens; begin with a letter, and end with a letter or a digit."
         )
-    if taken(tenant_id, name):
-        return f"Your tenant has a VM named {name} already."
+    wanted = numbered(name, count)
+    if len(wanted[-1]) > LONGEST:
+        return f"Use at most {LONGEST - len(wanted[-1]) + len(name)} characters: each VM adds its number."
+    if found := taken(tenant_id, wanted):
+        return f"Your tenant has a VM named {found} already."
     return None
 
 
-def taken(tenant_id: UUID, name: str) -> bool:
-    """Whether a VM that lives bears this name in the tenant."""
-    found = db.session.scalar(
-        select(Vm.id).where(Vm.tenant_id == tenant_id, Vm.name == name, Vm.state != State.DELETED).limit(1)
+def taken(tenant_id: UUID, wanted: Sequence[str]) -> str | None:
+    """The first of these names that a living VM of the tenant bears."""
+    return db.session.scalar(
+        select(Vm.name)
+        .where(Vm.tenant_id == tenant_id, Vm.name.in_(wanted), Vm.state != State.DELETED)
+        .order_by(Vm.name)
+        .limit(1)
     )
-    return found is not None
 
 
 def suggest(tenant_id: UUID) -> str:
     """A readable free name, such as calm-otter."""
     for _ in range(20):
         name = f"{random.choice(_FIRST)}-{random.choice(_SECOND)}"
-        if not taken(tenant_id, name):
+        if not taken(tenant_id, [name]):
             return name
     return f"{name}-{random.randrange(1000, 10000)}"

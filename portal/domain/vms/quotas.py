@@ -1,7 +1,7 @@
 """Quotas: what a tenant may have, what it has, and the reservation of the difference."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from uuid import UUID
 
 from sqlalchemy import and_, func, not_, select
@@ -26,6 +26,10 @@ class Amount:
     ram_mib: int = 0
     gpus: int = 0
     floating_ips: int = 0
+
+    def times(self, count: int) -> "Amount":
+        """What so many of the same need."""
+        return Amount(*(count * each for each in astuple(self)))
 
 
 @dataclass(frozen=True)

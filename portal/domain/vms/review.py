@@ -11,8 +11,9 @@ from portal.domain.catalog.shelf import Offering
 from portal.domain.store.db import db
 from portal.domain.tenants import networks, standing, tenants
 from portal.domain.tenants.models import NetworkProfile, Tenant
-from portal.domain.vms import answers, names, quotas
+from portal.domain.vms import answers, names, particulars, quotas
 from portal.domain.vms.models import LaunchDraft
+from portal.domain.vms.particulars import Particulars
 
 QUOTA, TENANT = "quota", "tenant"
 # What a smaller size takes less of.
@@ -21,7 +22,7 @@ OF_SIZES = {"vcpus", "ram_mib", "gpus"}
 
 @dataclass(frozen=True)
 class Review:
-    """A draft with its answers resolved: what was chosen, what it costs, and what is wrong, by field."""
+    """A draft with its answers resolved: what was chosen, what each VM costs, and what is wrong, by field."""
 
     offering: Offering
     tenant: Tenant
@@ -32,7 +33,8 @@ class Review:
     subnet: networks.Choice | None
     keys: Sequence[SshKey]
     floating_ip: bool
-    cost: quotas.Amount
+    told: Particulars
+    each: quotas.Amount
     quota: Sequence[quotas.Line]
     typed: Mapping[str, Any] = field(repr=False)
     problems: Mapping[str, str]
@@ -41,6 +43,16 @@ class Review:
     def name(self) -> str:
         """The VM's name as typed."""
         return str(self.typed.get(answers.names_by_role(self.offering)[Role.NAME]) or "").strip()
+
+    @property
+    def cost(self) -> quotas.Amount:
+        """What all of them need."""
+        return self.each.times(self.told.count)
+
+    @property
+    def names(self) -> list[str]:
+        """What the VMs will be called."""
+        return names.numbered(self.name, self.told.count)
 
     def problems_of(self, fields: Sequence[str]) -> dict[str, str]:
         """The problems of one wizard step."""
@@ -65,15 +77,13 @@ def check(draft: LaunchDraft) -> Review:
     flavor = picks.one(Role.FLAVOR, catalog.flavors(tenant.id), "os_id", "size")
     profiles = tenants.networks(tenant.id)
     network = picks.one(Role.NETWORK, profiles, "network_id", "network")
-    if answers.asks_subnet(offering):
-        subnet = picks.one(Role.SUBNET, networks.subnets(profiles), "id", "subnet")
-    else:
-        subnet = next(iter(networks.subnets([network] if network else [])), None)
+    subnet = _subnet(picks, offering, profiles, network)
     floating_ip = answers.is_yes(typed.get(role.get(Role.FLOATING_IP, ""), ""))
     chosen_keys = keys.chosen(draft.user_id, list(typed.get(role.get(Role.SSH_KEYS, ""), []) or []))
     checked = offering.template.validate(_asked(offering, typed))
-    cost = _cost(flavor, floating_ip=floating_ip)
-    lines = quotas.lines(tenant, cost)
+    told = picks.told()
+    each = _cost(flavor, floating_ip=floating_ip)
+    lines = quotas.lines(tenant, each.times(told.count))
     return Review(
         offering=offering,
         tenant=tenant,
@@ -84,13 +94,14 @@ def check(draft: LaunchDraft) -> Review:
         subnet=subnet,
         keys=chosen_keys,
         floating_ip=floating_ip,
-        cost=cost,
+        told=told,
+        each=each,
         quota=lines,
         typed=typed,
         problems=picks.problems
         | _size_problem(role, flavor, offering, image)
         | _address_problem(role, network or (subnet.profile if subnet else None), wanted=floating_ip)
-        | _name_problem(draft, role, typed)
+        | _name_problem(draft, role, typed, told.count)
         | _user_data_problem(role, typed, chosen_keys)
         | _quota_problem(lines)
         | _tenant_problem(tenant)
@@ -118,6 +129,22 @@ class _Picks:
             self.problems[name] = f"Choose the {noun}."
         return found
 
+    def told(self) -> Particulars:
+        """What the template doesn't ask."""
+        told, wrong = particulars.check(self.typed)
+        self.problems |= wrong
+        return told
+
+
+def _subnet(
+    picks: _Picks, offering: Offering, profiles: Sequence[NetworkProfile], network: NetworkProfile | None
+) -> networks.Choice | None:
+    """The one that was picked, where the template asks; else the first of the network."""
+    if answers.asks_subnet(offering):
+        found: networks.Choice | None = picks.one(Role.SUBNET, networks.subnets(profiles), "id", "subnet")
+        return found
+    return next(iter(networks.subnets([network] if network else [])), None)
+
 
 def _asked(offering: Offering, typed: Mapping[str, Any]) -> dict[str, str]:
     return {
@@ -144,10 +171,16 @@ def fitting(review: Review) -> list[str]:
     return [size.flavor.name for size in sizes(review) if not size.why] if short <= OF_SIZES else []
 
 
+def most(review: Review) -> int:
+    """How many such VMs the quota has room for; no more than are launched at once."""
+    rooms: list[int] = [line.left // getattr(review.each, line.name) for line in review.quota if line.asked]
+    return min([*rooms, particulars.MOST_AT_ONCE])
+
+
 def _why_not(flavor: Flavor, review: Review) -> str:
     if words := catalog.too_small(flavor, review.offering, review.image):
         return words
-    wanted = _cost(flavor, floating_ip=review.floating_ip)
+    wanted = _cost(flavor, floating_ip=review.floating_ip).times(review.told.count)
     lines = [replace(line, asked=getattr(wanted, line.name)) for line in review.quota]
     short = [line for line in lines if not line.fits and line.name in OF_SIZES]
     return f"Over the quota ({quotas.shortage(short)})." if short else ""
@@ -180,9 +213,11 @@ def _tenant_problem(tenant: Tenant) -> dict[str, str]:
     return {TENANT: words} if words else {}
 
 
-def _name_problem(draft: LaunchDraft, role: Mapping[Role, str], typed: Mapping[str, Any]) -> dict[str, str]:
+def _name_problem(
+    draft: LaunchDraft, role: Mapping[Role, str], typed: Mapping[str, Any], count: int
+) -> dict[str, str]:
     field_name = role[Role.NAME]
-    words = names.problem(draft.tenant_id, str(typed.get(field_name) or ""))
+    words = names.problem(draft.tenant_id, str(typed.get(field_name) or ""), count)
     return {field_name: words} if words else {}
 
 

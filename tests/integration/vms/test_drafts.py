@@ -100,16 +100,16 @@ def test_a_stranger_discards_nothing_and_support_launches_nothing(
 @pytest.fixture
 def before_it_counts(app: Flask, monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[], object]], None]:
     """Has somebody else act after a launch was found good and before it takes its place."""
-    vm_of = launching.vm_of
+    vms_of = launching.vms_of
 
     def have(act: Callable[[], object]) -> None:
-        def interrupted(*args: Any) -> Vm:
-            monkeypatch.setattr(launching, "vm_of", vm_of)
+        def interrupted(*args: Any) -> list[Vm]:
+            monkeypatch.setattr(launching, "vms_of", vms_of)
             with app.app_context():
                 act()
-            return vm_of(*args)
+            return vms_of(*args)
 
-        monkeypatch.setattr(launching, "vm_of", interrupted)
+        monkeypatch.setattr(launching, "vms_of", interrupted)
 
     return have
 

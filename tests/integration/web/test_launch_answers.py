@@ -140,6 +140,22 @@ def test_only_the_chosen_keys_are_taken(browser: Page, ada: User, work: Worker) 
     assert "Nobody will be able to sign in" in review.text
 
 
+def test_what_it_is_for_is_asked_in_a_fold_and_shown_in_the_review(browser: Page) -> None:
+    several: dict[str, Any] = {"name": "node", "vm:count": "2"}
+    machine = wizard(begin(browser)).submit("Next", **several)
+    told: dict[str, Any] = {"vm:description": "For course 7", "vm:tags": "Web course-7", "vm:lease": "7"}
+    assert not machine.all("//details[contains(@class, 'card')][@open]")
+    wrong = wizard(machine).submit("Next", **(told | {"vm:tags": "#web"}))
+    assert "can't be a tag" in wrong.errors["vm:tags"]
+    assert wrong.all("//details[contains(@class, 'card')][@open]")
+    review = wizard(wrong).submit("Next", **told)
+    for words in ("For course 7", "Web course-7", "7 days", "VMs 0 then 2 of 20"):
+        assert words in review.text or words in _quota(review)
+    answer = review.form("/submit").submit("Launch")
+    assert answer.url == "/vms/?q=node-"
+    assert {"node-1", "node-2"} <= answer.links.keys()
+
+
 def test_somebody_elses_key_can_not_be_taken(browser: Page, eve: User) -> None:
     keys.add(eve, "hers", PUBLIC_KEY)
     review = wizard(wizard(begin(browser)).submit("Next")).submit("Next", ssh_keys=str(only(SshKey).id))

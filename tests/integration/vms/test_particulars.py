@@ -1,0 +1,87 @@
+"""What people tell of a VM at launch: how many, a description, tags, a lease; all of them or none."""
+
+from datetime import timedelta
+
+import pytest
+
+from portal.domain.people.models import User
+from portal.domain.store.db import db
+from portal.domain.store.errors import Refused
+from portal.domain.tenants.models import Tenant
+from portal.domain.vms import drafts, particulars, quotas
+from portal.domain.vms.models import State, Vm, VmTag
+from portal.domain.vms.particulars import COUNT, DESCRIPTION, LEASE, TAGS
+from portal.sandbox.control import Control
+from tests.support.wizard import limit
+from tests.support.world import BOTH, Worker, draft, launch
+
+DATABASES = BOTH
+
+
+def vms() -> list[Vm]:
+    db.session.rollback()
+    return list(db.session.scalars(db.select(Vm).order_by(Vm.name)).unique())
+
+
+def test_what_is_told_stays_with_the_vm(ada: User, lab: Tenant) -> None:
+    told = {DESCRIPTION: " For the course \r\n", TAGS: "Web, course-7 web", LEASE: "7"}
+    vm = launch(ada, lab, **told)
+    assert vm.description == "For the course"
+    assert list(vm.tags) == ["course-7", "web"]
+    assert vm.lease_ends_at == vm.requested_at + timedelta(days=7)
+    assert db.session.scalars(db.select(VmTag.vm_id).where(VmTag.tag == "web")).all() == [vm.id]
+
+
+def test_nothing_is_told_as_a_rule(ada: User, lab: Tenant) -> None:
+    vm = launch(ada, lab)
+    assert (vm.description, list(vm.tags), vm.lease_ends_at) == ("", [], None)
+
+
+@pytest.mark.parametrize(
+    ("field", "text", "words"),
+    [
+        (COUNT, "0", "from 1 to 50"),
+        (COUNT, "51", "from 1 to 50"),
+        (COUNT, "two", "from 1 to 50"),
+        (DESCRIPTION, "x" * 501, "500 characters"),
+        (TAGS, "fine #not", "“#not” can't be a tag"),
+        (TAGS, " ".join(f"t{n}" for n in range(11)), "at most 10 tags"),
+        (LEASE, "2", "how long"),
+    ],
+)
+def test_what_will_not_do_is_told_why(field: str, text: str, words: str, ada: User, lab: Tenant) -> None:
+    review = drafts.check(draft(ada, lab, **{field: text}))
+    assert words in review.problems[field]
+    assert review.told == particulars.Particulars()
+
+
+def test_three_are_launched_at_once_and_once(ada: User, lab: Tenant, cloud: Control, work: Worker) -> None:
+    made = draft(ada, lab, name="node", **{COUNT: "3", TAGS: "ring"})
+    first, again = drafts.submit(made.id, by=ada), drafts.submit(made.id, by=ada)
+    assert first.id == again.id
+    assert [(vm.name, list(vm.tags)) for vm in vms()] == [(f"node-{n}", ["ring"]) for n in (1, 2, 3)]
+    work()
+    assert {vm.state for vm in vms()} == {State.ACTIVE}
+    assert sorted(server["name"] for server in cloud.servers("tenant-a")) == ["node-1", "node-2", "node-3"]
+
+
+def test_the_quota_is_asked_for_all_of_them(ada: User, lab: Tenant) -> None:
+    limit(lab, quota_vms=2)
+    made = draft(ada, lab, name="node", **{COUNT: "3"})
+    review = drafts.check(made)
+    assert (review.cost.vms, drafts.most(review)) == (3, 2)
+    with pytest.raises(Refused, match="VMs: 3 wanted, 2 of 2 left"):
+        drafts.submit(made.id, by=ada)
+    assert vms() == []
+    drafts.answer(made, {COUNT: "2"}, by=ada)
+    drafts.submit(made.id, by=ada)
+    assert quotas.usage(lab.id).vms == len(vms()) == 2
+
+
+def test_each_name_must_be_free_and_short_enough(ada: User, lab: Tenant) -> None:
+    launch(ada, lab, name="node-2")
+    assert drafts.check(draft(ada, lab, name="node")).problems == {}
+    problems = drafts.check(draft(ada, lab, name="node", **{COUNT: "3"})).problems
+    assert problems == {"name": "Your tenant has a VM named node-2 already."}
+    long = drafts.check(draft(ada, lab, name="x" * 51, **{COUNT: "10"})).problems
+    assert long == {"name": "Use at most 50 characters: each VM adds its number."}
