@@ -17,7 +17,7 @@ RULE_KEYS = {
 }  # fmt: skip
 CUSTOM = {
     "nova.flavor", "nova.keypair", "glance.image", "neutron.network", "neutron.subnet", "neutron.port",
-    "neutron.router", "neutron.security_group",
+    "neutron.router", "neutron.security_group", "net_cidr",
 }  # fmt: skip
 
 
@@ -71,6 +71,8 @@ def _missing(world: World, project: str, constraint: str, value: str) -> str:
         return "" if find_plain(world, "image", value) else f"No images matching {{'name': '{value}'}}."
     if constraint == "nova.keypair":
         return f"The Key ({value}) could not be found."
+    if constraint == "net_cidr":
+        return _no_cidr(value)
     kind = constraint.removeprefix("neutron.")
     return "" if find(world, kind, value, project) else f"Unable to find {kind} with name or id '{value}'"
 
@@ -120,12 +122,19 @@ def _judge_rule(rule: Row, where: str) -> None:
             raise invalid(f"Property error: : {where}: : Unknown Property {key}")
         if key.startswith("port_range") and value is not None and not 0 <= int(value) <= 65535:
             raise invalid(f"Property error: : {where}.{key}: : {value} is out of range (min: 0, max: 65535)")
+    cidr = rule.get("remote_ip_prefix") or "0.0.0.0/0"
+    if words := _no_cidr(cidr):
+        words = f"Error validating value '{cidr}': {words}"
+        raise invalid(f"Property error: : {where}.remote_ip_prefix: : {words}")
+
+
+def _no_cidr(value: str) -> str:
+    """What is wrong with a value that should be a network, or ""."""
     try:
-        ipaddress.ip_network(rule.get("remote_ip_prefix") or "0.0.0.0/0", strict=False)
-    except ValueError as error:
-        cidr = rule["remote_ip_prefix"]
-        words = f"Error validating value '{cidr}': Invalid net cidr invalid IPNetwork {cidr} "
-        raise invalid(f"Property error: : {where}.remote_ip_prefix: : {words}") from error
+        ipaddress.ip_network(value, strict=False)
+    except ValueError:
+        return f"Invalid net cidr invalid IPNetwork {value} "
+    return ""
 
 
 def _judge_server(world: World, properties: Row) -> None:

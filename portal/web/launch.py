@@ -17,12 +17,13 @@ from portal.domain.tenants import tenants
 from portal.domain.vms import answers, drafts
 from portal.domain.vms.drafts import LaunchDraft, Review
 from portal.domain.vms.vms import Vm
-from portal.web import questions
+from portal.web import fields, questions, seen
+from portal.web.fields import Question
 from portal.web.forms import accepted
 from portal.web.frame import here
 from portal.web.guards import needs
 from portal.web.keys import NewKey
-from portal.web.questions import ACCESS, MACHINE, Question
+from portal.web.questions import ACCESS, MACHINE
 
 blueprint = Blueprint("launch", __name__, url_prefix="/launch")
 FIELDS = (MACHINE, ACCESS)
@@ -68,7 +69,8 @@ def start() -> ResponseReturnValue:
     tenant = here()
     if tenant is None:
         raise DomainError("You are in no tenant yet. Ask an administrator to add you to yours.")
-    draft = drafts.start(request.form.get("offering", ""), by=current_user, tenant=tenant)
+    picks = {Role.SSH_FROM: seen.network()}
+    draft = drafts.start(request.form.get("offering", ""), by=current_user, tenant=tenant, picks=picks)
     return redirect(url_for(".step", draft_id=draft.id, step=MACHINE))
 
 
@@ -118,7 +120,7 @@ def save(draft_id: UUID, step: str) -> ResponseReturnValue:
     """Keeps the answers, right or wrong, and goes where the button says; htmx asks what they change."""
     draft = drafts.edit(draft_id, for_=current_user)
     sections = questions.of_step(step, drafts.check(draft))
-    drafts.answer(draft, questions.read(sections, request.form), by=current_user)
+    drafts.answer(draft, fields.read(sections, request.form), by=current_user)
     if request.htmx:
         return render_template("launch/_changed.html", **_facts(draft, step, drafts.check(draft)))
     wanted = request.form.get("_do", "next")
@@ -126,8 +128,8 @@ def save(draft_id: UUID, step: str) -> ResponseReturnValue:
         return _add_key(draft)
     if wanted in {"back", "same"}:
         return redirect(STEPS[NAMES.index(step) - (wanted == "back")].url(draft))
-    fields = [one.name for section in sections for one in section.questions]
-    if drafts.check(draft).problems_of(fields):
+    names = [one.name for section in sections for one in section.questions]
+    if drafts.check(draft).problems_of(names):
         return _questions(draft, step, insist=True), 422
     return redirect(STEPS[NAMES.index(step) + 1].url(draft))
 
@@ -217,7 +219,7 @@ def _review(draft: LaunchDraft) -> str:
         wrong += [(one, step) for one in asked if one.problem]
         user_data = next((one.value for one in asked if one.widget == "user_data"), user_data) or ""
         told = [one for one in asked if one.widget != "user_data"]
-        parts.append((step, [(one.label, questions.in_words(one, review)) for one in told]))
+        parts.append((step, [(one.label, fields.in_words(one, review)) for one in told]))
     facts = _facts(draft, "review", review) | {"parts": parts, "wrong": wrong, "user_data": user_data}
     facts["fitting"] = drafts.fitting(review) if "quota" in review.problems else []
     return render_template("launch/review.html", **facts)
@@ -237,6 +239,7 @@ def _facts(draft: LaunchDraft, step: str, review: Review, *, insist: bool = Fals
         "networks": tenants.networks(draft.tenant_id) if step == ACCESS else [],
         "my_keys": keys.of(current_user) if step == ACCESS else [],
         "largest": cloudinit.LARGEST,
+        "seen_from": seen.network(),
     }
 
 

@@ -3,6 +3,8 @@
 Source: heat/engine/constraints.py and heat/engine/hot/parameters.py.
 """
 
+import contextlib
+import ipaddress
 import math
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -186,8 +188,17 @@ def _allowed_pattern(detail: object, _type: str, _read: Read) -> Constraint:
 def _custom_constraint(detail: object, _type: str, _read: Read) -> Constraint:
     if not isinstance(detail, str) or not detail:
         raise Unusable("custom_constraint must be a name such as glance.image")
+    if detail == "net_cidr":
+        return Constraint("custom_constraint", detail, "Write a network such as 10.0.0.0/24.", _is_cidr)
     # Heat looks up in the cloud what the value names.
     return Constraint("custom_constraint", detail, f"This must name a {detail}.", lambda _: True)
+
+
+def _is_cidr(value: object) -> bool:
+    # Heat wants the length to be told; bits beyond it are as good as none to Neutron.
+    with contextlib.suppress(ValueError):
+        return "/" in str(value) and bool(ipaddress.ip_network(str(value), strict=False))
+    return False
 
 
 _MAKERS: Mapping[str, Callable[[object, str, Read], Constraint]] = {

@@ -54,6 +54,7 @@ WELL_KNOWN = {
     "subnet": (Role.SUBNET, "string"),
     "external_network": (Role.EXTERNAL_NETWORK, "string"),
     "floating_ip": (Role.FLOATING_IP, "boolean"),
+    "ssh_from": (Role.SSH_FROM, "string"),
     "ssh_keys": (Role.SSH_KEYS, "json"),
     "user_data": (Role.USER_DATA, "string"),
     "metadata": (Role.METADATA, "json"),
@@ -66,6 +67,10 @@ ROLE_OF_CONSTRAINT = {
     "neutron.subnet": Role.SUBNET,
     "nova.keypair": Role.KEYPAIR,
 }
+
+
+# What a person answers in a form, though the portal may know a good first answer.
+ASKED = frozenset({Role.ANSWER, Role.SSH_FROM})
 
 
 class Mistake(ValueError):
@@ -108,7 +113,7 @@ class Template:
     @property
     def asked(self) -> tuple[Parameter, ...]:
         """The parameters that a person answers in a form."""
-        return tuple(one for one in self.parameters if one.role is Role.ANSWER)
+        return tuple(one for one in self.parameters if one.role in ASKED)
 
     def parameter(self, name: str) -> Parameter | None:
         return next((one for one in self.parameters if one.name == name), None)

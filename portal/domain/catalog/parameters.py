@@ -31,6 +31,7 @@ class Role(StrEnum):
     SUBNET = "subnet"
     EXTERNAL_NETWORK = "external_network"
     FLOATING_IP = "floating_ip"
+    SSH_FROM = "ssh_from"
     SSH_KEYS = "ssh_keys"
     USER_DATA = "user_data"
     METADATA = "metadata"

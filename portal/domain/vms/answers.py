@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from portal.domain.catalog import catalog, keys
-from portal.domain.catalog.hot import Role
+from portal.domain.catalog.hot import Parameter, Role
 from portal.domain.catalog.shelf import Offering
 from portal.domain.people.models import User
 from portal.domain.store import vault
@@ -15,7 +15,11 @@ from portal.domain.tenants import networks, tenants
 from portal.domain.vms import names, particulars
 from portal.domain.vms.models import LaunchDraft
 
+# The firewall that lets SSH in from what the role SSH_FROM says.
+ONLY_SOME = "mine"
+
 # Answers that may hold secrets are kept sealed: user data, and whatever a template declares hidden.
+_NO_PICKS: Mapping[Role, str] = {}
 _SECRET_ROLES = frozenset({Role.USER_DATA})
 
 
@@ -33,8 +37,13 @@ def columns(draft: LaunchDraft, offering: Offering, given: Mapping[str, Any]) ->
     return {"answers": draft.answers | open_answers, "sealed": sealed}
 
 
-def first(offering: Offering, tenant_id: UUID, by: User) -> dict[str, Any]:
-    """Good answers to begin with: a free name, the newest image, the smallest size that fits, all keys."""
+def first(
+    offering: Offering, tenant_id: UUID, by: User, picks: Mapping[Role, str] = _NO_PICKS
+) -> dict[str, Any]:
+    """Good answers to begin with: a free name, the newest image, the smallest size that fits, all keys.
+
+    `picks` are what the person chose already.
+    """
     images = catalog.images_for(tenant_id, offering)
     image = images[0] if images else None
     fitting = [
@@ -51,13 +60,14 @@ def first(offering: Offering, tenant_id: UUID, by: User) -> dict[str, Any]:
         Role.SUBNET: next((subnet.id for subnet in networks.subnets(profiles)), ""),
         Role.SSH_KEYS: [str(key.id) for key in keys.of(by)],
     }
+    by_role |= picks
     found = {name: by_role[role] for role, name in names_by_role(offering).items() if role in by_role}
     defaults = {
         parameter.name: parameter.as_text(parameter.default)
         for parameter in offering.template.asked
         if parameter.has_default and not parameter.hidden
     }
-    return found | defaults | particulars.FIRST
+    return defaults | found | particulars.FIRST
 
 
 def names_by_role(offering: Offering) -> dict[Role, str]:
@@ -78,6 +88,11 @@ def asks_subnet(offering: Offering) -> bool:
     """Whether a person picks a subnet: where no network says which, and no default does."""
     one = offering.template.filled_by(Role.SUBNET)
     return one is not None and not one.has_default and offering.template.filled_by(Role.NETWORK) is None
+
+
+def matters(parameter: Parameter, typed: Mapping[str, Any]) -> bool:
+    """Whether the answer counts: where SSH may come from does with the firewall that asks for it."""
+    return parameter.role is not Role.SSH_FROM or typed.get("firewall", ONLY_SOME) == ONLY_SOME
 
 
 def secret_names(offering: Offering) -> set[str]:

@@ -61,15 +61,17 @@ class Launched(DomainError):
         self.vm = vm
 
 
-def start(offering_name: str, *, by: User, tenant: Tenant) -> LaunchDraft:
-    """A new draft with good first answers. Raises shelf.NoSuchTemplate."""
+def start(
+    offering_name: str, *, by: User, tenant: Tenant, picks: Mapping[Role, str] | None = None
+) -> LaunchDraft:
+    """A new draft with what was picked and good first answers. Raises shelf.NoSuchTemplate."""
     access.require(by, Permission.VM_LAUNCH, tenant.id)
     offering = shelf.get(offering_name)
     moment = now()
     draft = LaunchDraft(
         user_id=by.id, tenant_id=tenant.id, offering=offering_name, created_at=moment, updated_at=moment
     )
-    draft.answers = answers.first(offering, tenant.id, by)
+    draft.answers = answers.first(offering, tenant.id, by, picks or {})
     with transaction():
         db.session.add(draft)
     return draft

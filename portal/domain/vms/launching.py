@@ -112,7 +112,7 @@ def _spec(review: Review, parameters: Mapping[str, Any]) -> dict[str, Any]:
         "answers": {
             parameter.label: review.offering.say(parameter, parameters.get(parameter.name, ""))
             for parameter in review.offering.template.asked
-            if parameter.name not in secret
+            if parameter.name not in secret and answers.matters(parameter, review.typed)
         },
         "resources": conditions.resources_made(review.offering.template, parameters),
     }

@@ -45,6 +45,12 @@ class Review:
         return str(self.typed.get(answers.names_by_role(self.offering)[Role.NAME]) or "").strip()
 
     @property
+    def needless(self) -> set[str]:
+        """The questions whose answers don't count, as others were answered."""
+        asked = self.offering.template.asked
+        return {one.name for one in asked if not answers.matters(one, self.typed)}
+
+    @property
     def cost(self) -> quotas.Amount:
         """What all of them need."""
         return self.each.times(self.told.count)
@@ -150,7 +156,7 @@ def _asked(offering: Offering, typed: Mapping[str, Any]) -> dict[str, str]:
     return {
         parameter.name: str(typed[parameter.name])
         for parameter in offering.template.asked
-        if typed.get(parameter.name) is not None
+        if typed.get(parameter.name) is not None and answers.matters(parameter, typed)
     }
 
 

@@ -10,10 +10,11 @@ from portal.domain.catalog.models import SshKey
 from portal.domain.people.models import User
 from portal.domain.store.db import db
 from portal.domain.tenants.models import NetworkProfile, Tenant
-from portal.domain.vms.models import LaunchDraft, Vm
+from portal.domain.vms import asked
+from portal.domain.vms.models import LaunchDraft, State, Vm
 from tests.support.page import Answer, Page
 from tests.support.wizard import PUBLIC_KEY, begin, limit, wizard, write
-from tests.support.world import Worker, draft, launch, only
+from tests.support.world import Worker, draft, fresh, launch, only
 
 
 def test_a_wrong_answer_is_told_at_its_field_and_kept(browser: Page) -> None:
@@ -110,6 +111,27 @@ def test_networks_are_shown_with_their_addresses(browser: Page, lab: Tenant) -> 
 def test_firewall_presets_are_in_words(browser: Page) -> None:
     options = wizard(wizard(begin(browser)).submit("Next")).options("firewall")
     assert options["closed"] == "Nothing from outside"
+
+
+def test_ssh_is_let_in_from_my_address_only(browser: Page, work: Worker) -> None:
+    access = wizard(begin(browser)).submit("Next")
+    assert wizard(access)["ssh_from"] == "127.0.0.1/32"
+    wrong = wizard(access).submit("Next", firewall="mine", ssh_from="127.0.0.1")
+    assert wrong.errors == {"ssh_from": "Write an address with its length, such as 203.0.113.7/32."}
+    review = wizard(wrong).submit("Next", ssh_from="198.51.100.0/24")
+    assert "SSH only from198.51.100.0/24" in review.text
+    review.form("/submit").submit("Launch")
+    work()
+    assert fresh(only(Vm)).state is State.ACTIVE
+    sent = asked.of(only(Vm))[0].parameters
+    assert (sent["firewall"], sent["ssh_from"]) == ("mine", "198.51.100.0/24")
+
+
+def test_where_ssh_comes_from_does_not_matter_when_it_comes_from_anywhere(browser: Page) -> None:
+    access = wizard(begin(browser)).submit("Next")
+    review = wizard(access).submit("Next", firewall="ssh", ssh_from="nonsense")
+    assert "SSH from anywhere" in review.text
+    assert "SSH only from" not in review.text
 
 
 def test_a_key_is_added_on_the_way_and_chosen(browser: Page, ada: User) -> None:

@@ -114,6 +114,13 @@ def test_json_without_end_is_refused() -> None:
         ("number", {"range": {"max": 2.5, "min": None}}, ["2.5"], ["2.6"], "Enter a number of at most 2.5."),
         ("string", {"length": {"min": 2, "max": 3}}, ["ab", "üöä"], ["a", "abcd"], "Use 2 to 3 characters."),
         ("string", {"length": {"min": 1}}, ["a"], [""], "Use at least 1 character."),
+        (
+            "string",
+            {"custom_constraint": "net_cidr"},
+            ["10.0.0.1/8", "2001:db8::/64"],
+            ["10.0.0.1", "10.0.0.0/33", "here/8"],
+            "Write a network such as 10.0.0.0/24.",
+        ),
         ("string", {"length": {"max": 1}}, ["", "a"], ["ab"], "Use at most 1 character."),
         ("comma_delimited_list", {"length": {"max": 2}}, ["a,b"], ["a,b,c"], "Use at most 2 entries."),
         ("json", {"length": {"min": 1}}, ['{"a": 1}'], ["[]"], "Use at least 1 entry."),

@@ -238,7 +238,7 @@ def test_an_entry_for_a_template_with_mistakes_is_no_second_mistake(folder: Path
 def test_check_catalog_lists_the_shelf_and_passes() -> None:
     result = CliRunner().invoke(check_catalog, [str(SHIPPED)])
     assert result.exit_code == 0
-    assert "✓ web-server: Web server, 10 parameters, 2 of them asked\n" in result.output
+    assert "✓ web-server: Web server, 11 parameters, 3 of them asked\n" in result.output
 
 
 def test_check_catalog_names_mistakes_and_fails(folder: Path) -> None:

@@ -69,6 +69,7 @@ def test_every_template_takes_what_the_portal_fills_in(offering: Offering) -> No
         Role.NETWORK,
         Role.EXTERNAL_NETWORK,
         Role.FLOATING_IP,
+        Role.SSH_FROM,
         Role.METADATA,
     }
     assert filled == alike | {Role.USER_DATA if offering.own_user_data else Role.SSH_KEYS}
@@ -87,6 +88,7 @@ def test_every_template_has_the_firewall_in_words_and_says_what_it_does(offering
     assert firewall is not None
     assert offering.choices(firewall) == [
         ("ssh", "SSH from anywhere"),
+        ("mine", "SSH from my address only"),
         ("web", "SSH, HTTP and HTTPS from anywhere"),
         ("closed", "Nothing from outside"),
     ]

@@ -41,3 +41,29 @@ def test_it_becomes_a_server(ada: Ada, control: Control, template: str, floating
     ada.delete()
     control.advance(10)
     assert ada.status() == "DELETE_COMPLETE"
+
+
+@pytest.mark.parametrize(("cidr", "kind"), [("203.0.113.7/32", "IPv4"), ("2001:db8::/64", "IPv6")])
+@pytest.mark.parametrize("template", TEMPLATES)
+def test_ssh_is_let_in_from_some_addresses_only(
+    ada: Ada, control: Control, template: str, cidr: str, kind: str
+) -> None:
+    text = (SHELF / template).read_text()
+    given = answers(text, floating=False) | {"firewall": "mine", "ssh_from": cidr}
+    assert ada.launch(template=text, **given).status_code == 201
+    control.advance(10)
+    groups = ada.ask("GET", "/network/v2.0/security-groups").json
+    assert groups
+    access = next(each for each in groups["security_groups"] if each["description"].startswith("Access"))
+    rules = [rule for rule in access["security_group_rules"] if rule["direction"] == "ingress"]
+    assert [(rule["protocol"], rule["remote_ip_prefix"], rule["ethertype"]) for rule in rules] == [
+        ("tcp", cidr, kind),
+        ("icmp", None, "IPv4"),
+    ]
+
+
+def test_what_is_no_network_is_refused(ada: Ada) -> None:
+    text = (SHELF / "ubuntu-basic.yaml").read_text()
+    answer = ada.launch(template=text, **answers(text, floating=False), ssh_from="nowhere")
+    assert answer.status_code == 400
+    assert "Write an address with its length" in answer.text
