@@ -55,6 +55,7 @@ def _register(app: Flask) -> None:
         links,
         members,
         metrics,
+        notices,
         usage,
         vms,
     )
@@ -71,5 +72,6 @@ def _register(app: Flask) -> None:
     )
 
     everyones = (auth, home, account, links, catalog, keys, vms, launch, usage, members, health, metrics)
-    for module in (*everyones, tenants, quotas, people, drift, audit, credentials, system, events, support):
+    admins = (tenants, quotas, people, drift, audit, credentials, system, events, support)
+    for module in (*everyones, notices, *admins):
         app.register_blueprint(module.blueprint)

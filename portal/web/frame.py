@@ -9,15 +9,17 @@ from uuid import UUID
 from flask import Flask, g, request, session, url_for
 from flask_login import current_user
 
-from portal.domain.people import access
+from portal.domain.people import access, notices
 from portal.domain.people.access import Permission
 from portal.domain.store import db
 from portal.domain.tenants import circuits, credentials, tenants
 from portal.domain.tenants.tenants import Tenant
-from portal.domain.vms import findings, requests
+from portal.domain.vms import findings, requests, vms
 
 # So many tenants the switcher shows; who looks after more goes by the list of VMs.
 MENU = 30
+# Seconds between the bell's questions, while something of theirs is on its way and else.
+SOON, LATER = 5, 60
 THEMES = ("", "light", "dark")
 THEME_COOKIE = "theme"
 
@@ -96,6 +98,16 @@ class Frame:
         """ "light" or "dark" where the person chose one; empty: as the system has it."""
         chosen = request.cookies.get(THEME_COOKIE, "")
         return chosen if chosen in THEMES else ""
+
+    @property
+    def unread(self) -> int:
+        """How many notices the person hasn't read."""
+        return notices.unread(current_user)
+
+    @property
+    def bell_pace(self) -> int:
+        """Every so many seconds the bell asks for news."""
+        return SOON if self.tenant and vms.is_awaiting(current_user, self.tenant.id) else LATER
 
     @property
     def now(self) -> datetime:

@@ -111,7 +111,7 @@ def require(user: User, permission: Permission, tenant_id: UUID | None = None) -
 # What each permission means, in the order of the table that admins see.
 MEANINGS: dict[Permission, str] = {
     P.HOME_VIEW: "See the home page",
-    P.ACCOUNT_MANAGE: "Change one's own name, password and sessions",
+    P.ACCOUNT_MANAGE: "Read what one is told, change one's own name, password and sessions",
     P.KEY_MANAGE: "Keep one's own SSH keys",
     P.TENANT_SWITCH: "Switch to another tenant they may see",
     P.CATALOG_VIEW: "See templates, images, sizes and networks",

@@ -1,10 +1,11 @@
-"""The tables of people: users, where they belong, their sessions, and the links that let somebody in."""
+"""The tables of people: users, where they belong, their sessions, their links, and what they are told."""
 
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import ForeignKey
+from sqlalchemy import ForeignKey, Index, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from portal.domain.store.db import Base, now, words
@@ -23,6 +24,20 @@ class TenantRole(StrEnum):
 
     MEMBER = "member"
     OWNER = "owner"
+
+
+class Kind(StrEnum):
+    """What a person may be told of."""
+
+    VM_READY = "vm.ready"
+    VM_FAILED = "vm.failed"
+    LEASE_ENDING = "lease.ending"
+    LEASE_ENDED = "lease.ended"
+    QUOTA_ANSWERED = "quota.answered"
+    QUOTA_ASKED = "quota.asked"
+    CREDENTIAL_ENDING = "credential.ending"
+    CREDENTIAL_REFUSED = "credential.refused"
+    SUPPORT_ASKED = "support.asked"
 
 
 class User(Base):
@@ -119,3 +134,31 @@ class ResetLink(Base):
     used_at: Mapped[datetime | None]
     withdrawn_at: Mapped[datetime | None]
     user: Mapped[User] = relationship(foreign_keys=[user_id])
+
+
+class Notice(Base):
+    """What one person is told in the portal: a fact by its kind, what it is about, and facts for its words.
+
+    `key` names the fact, so that a person is told of it once. `subject_id` is the VM, request or tenant.
+    """
+
+    __tablename__ = "notices"
+    __table_args__ = (
+        UniqueConstraint("user_id", "key"),
+        Index(None, "user_id", "at"),
+        Index(
+            "ix_notices_unread",
+            "user_id",
+            sqlite_where=text("read_at IS NULL"),
+            postgresql_where=text("read_at IS NULL"),
+        ),
+    )
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4)
+    user_id: Mapped[UUID] = mapped_column(ForeignKey("users.id"))
+    kind: Mapped[Kind] = mapped_column(words(Kind))
+    key: Mapped[str]
+    subject_id: Mapped[UUID]
+    facts: Mapped[dict[str, Any]]
+    at: Mapped[datetime] = mapped_column(default=now)
+    read_at: Mapped[datetime | None]

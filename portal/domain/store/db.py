@@ -1,7 +1,7 @@
 """The database handle, UTC times, and `transaction()`: the only place that commits."""
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any, TypeVar
@@ -9,6 +9,7 @@ from uuid import UUID
 
 from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy import JSON, DateTime, Dialect, Enum, LargeBinary, MetaData, String, Uuid, event
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.orm import DeclarativeBase
 from sqlalchemy.types import TypeDecorator
@@ -122,6 +123,16 @@ def last(call: Callable[[list[Item]], None], item: Item) -> None:
     """
     only_writable()
     db.session().info.setdefault("last", {}).setdefault(call, []).append(item)
+
+
+def insert_new(model: type[Base], rows: Sequence[dict[str, Any]]) -> list[UUID]:
+    """Adds the rows that no unique constraint forbids, inside the caller's transaction; answers their ids."""
+    only_writable()
+    if not rows:
+        return []
+    insert = postgresql.insert if db.engine.dialect.name == "postgresql" else sqlite.insert
+    added = insert(model).values(rows).on_conflict_do_nothing().returning(model.__table__.c.id)
+    return list(db.session.scalars(added))
 
 
 def only_writable() -> None:

@@ -21,7 +21,7 @@ from portal.domain.store import wake
 from portal.domain.store.db import db, now, transaction
 from portal.domain.store.errors import DomainError, NotFound, Refused
 from portal.domain.store.vault import Unsealable
-from portal.domain.tenants import checks, clouds, credentials, making, probe, refusals, ways
+from portal.domain.tenants import checks, clouds, credentials, making, news, probe, refusals, ways
 from portal.domain.tenants.checks import Check, Examination, Tone
 from portal.domain.tenants.credentials import Secret
 from portal.domain.tenants.models import KEPT, Cause, Checkup, Credential, Standing, Tenant
@@ -210,6 +210,7 @@ def _note_identity(examination: Examination) -> None:
             .values(facts=facts, expires_at=expires_at)
             .execution_options(synchronize_session=False)
         )
+        news.ending(credential, expires_at)
     refusals.accepted(credential.tenant_id, credential.id)
 
 

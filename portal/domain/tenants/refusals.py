@@ -6,6 +6,7 @@ from sqlalchemy import select, update
 
 from portal.domain.store import audit, wake
 from portal.domain.store.db import db, now, transaction
+from portal.domain.tenants import news
 from portal.domain.tenants.models import Credential, Standing, Tenant
 
 
@@ -36,6 +37,7 @@ def refused(tenant_id: UUID, credential_id: UUID) -> None:
                 .execution_options(synchronize_session=False)
             )
             audit.record("credential.refused", by=None, tenant_id=tenant_id)
+            news.refused(tenant_id)
     if told:
         wake.doctor(credential_id)
 

@@ -10,7 +10,7 @@ from sqlalchemy import update
 from portal.domain.people.models import User
 from portal.domain.store import audit
 from portal.domain.store.db import db, now, only_writable
-from portal.domain.vms import counts, explain
+from portal.domain.vms import counts, explain, news
 from portal.domain.vms.models import Finding, FindingKind, State, Transition, Vm
 
 __all__ = ["Event", "State", "actions", "allows", "born", "diagram", "fire", "pace", "stack_name"]
@@ -124,6 +124,7 @@ def fire(
         return False
     failure = str(values.get("failure") or "")
     counts.moved(vm, new, moment, failure or cause)
+    news.moved(vm, values)
     db.session.add(
         Transition(
             vm_id=vm.id,

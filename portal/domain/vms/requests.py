@@ -14,7 +14,7 @@ from portal.domain.store import audit
 from portal.domain.store.db import db, now, transaction
 from portal.domain.store.errors import NotFound, Refused
 from portal.domain.tenants.models import Answer, QuotaRequest, Tenant
-from portal.domain.vms import quotas
+from portal.domain.vms import news, quotas
 
 __all__ = ["Answer", "QuotaRequest"]
 
@@ -39,6 +39,7 @@ def ask(tenant: Tenant, wanted: Mapping[str, int], reason: str, *, by: User) -> 
             db.session.flush()
             detail = {"request": str(request.id), "asked": more, "reason": request.reason}
             audit.record("quota.requested", by=by, tenant_id=tenant.id, detail=detail)
+            news.asked(request, by=by)
     except IntegrityError:
         raise Refused("A request of this tenant waits for its answer already.") from None
     return request
@@ -67,6 +68,7 @@ def grant(request: QuotaRequest, granted: Mapping[str, int], said: str, *, by: U
     with transaction():
         _close(request, answer, by=by, granted=dict(granted), said=said.strip())
         quotas.put(request.tenant_id, granted, by=by, **_named(request), answer=answer.value)
+        news.answered(request, answer, said.strip())
 
 
 def refuse(request: QuotaRequest, said: str, *, by: User) -> None:
@@ -78,6 +80,7 @@ def refuse(request: QuotaRequest, said: str, *, by: User) -> None:
         _close(request, Answer.REFUSED, by=by, said=said.strip())
         detail = {**_named(request), "said": said.strip()}
         audit.record("quota.request_refused", by=by, tenant_id=request.tenant_id, detail=detail)
+        news.answered(request, Answer.REFUSED, said.strip())
 
 
 def get(request_id: UUID, *, for_: User) -> QuotaRequest:

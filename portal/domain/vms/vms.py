@@ -19,7 +19,8 @@ from portal.domain.vms import lifecycle, power, quotas
 from portal.domain.vms.lifecycle import Event
 from portal.domain.vms.models import State, Vm
 
-__all__ = ["Event", "Page", "State", "Vm", "actions", "ask", "counts", "get", "search", "wait"]
+__all__ = ["Event", "Page", "State", "Vm", "actions", "ask", "counts", "get", "is_awaiting"]
+__all__ += ["search", "wait"]
 
 PER_PAGE = 50
 # Beyond so many nobody pages: they aren't counted either.
@@ -139,6 +140,12 @@ def wait(vm: Vm) -> float | None:
         return None
     pace = lifecycle.pace(vm.state, now() - vm.state_since)
     return pace.total_seconds() if pace else None
+
+
+def is_awaiting(user: User, tenant_id: UUID) -> bool:
+    """Whether something of the person's own is on its way in the tenant."""
+    working = select(Vm.id).where(Vm.tenant_id == tenant_id, Vm.state.in_(lifecycle.WORKING))
+    return db.session.scalar(working.where(Vm.owner_id == user.id).limit(1)) is not None
 
 
 def _contains(text: str) -> ColumnElement[bool]:

@@ -14,7 +14,7 @@ from sqlalchemy import delete, insert, inspect, select
 
 from portal.domain.catalog.models import SshKey
 from portal.domain.people import links
-from portal.domain.people.models import Invitation, Membership, ResetLink, Role, Session, User
+from portal.domain.people.models import Invitation, Kind, Membership, Notice, ResetLink, Role, Session, User
 from portal.domain.store.db import db, now, transaction
 from portal.domain.tenants.models import Credential, NetworkProfile, QuotaRequest, Tenant
 from portal.domain.vms.models import Finding, FindingKind, LaunchDraft, Vm
@@ -106,6 +106,11 @@ ROWS: dict[str, Row] = {
     "members.show": Row("owner support admin", foreign=STAFF),
     "members.withdraw": Row(OWNERS, foreign=ADMIN),
     "metrics.scrape": OPEN,
+    "notices.bell": Row(ALL),
+    "notices.go": Row(ALL, foreign=ALL),
+    "notices.index": Row(ALL),
+    "notices.mark": Row(ALL, foreign=NOBODY),
+    "notices.mark_all": Row(ALL),
     "people.add_membership": Row(ADMIN, foreign=ADMIN),
     "people.change_membership": Row(ADMIN, foreign=ADMIN),
     "people.change_role": Row(ADMIN, foreign=ADMIN),
@@ -218,6 +223,11 @@ def _invitation(case: Case) -> UUID:
     return _keep(Invitation(tenant_id=case.tenant.id, **facts))
 
 
+def _notice(case: Case) -> UUID:
+    facts = {"kind": Kind.VM_READY, "key": uuid4().hex, "subject_id": uuid4(), "facts": {"name": "x"}}
+    return _keep(Notice(user_id=case.person.id, **facts))
+
+
 def token(kind: str, person: User) -> str:
     """The token of a link that this person may use."""
     made = links.new_token()
@@ -249,11 +259,13 @@ ARGUMENTS: dict[str, Callable[[Case], object]] = {
     "network_id": lambda case: db.session.scalars(
         select(NetworkProfile.id).where(NetworkProfile.tenant_id == case.tenant.id).limit(1)
     ).one(),
+    "notice_id": _notice,
     "person_id": _person,
     "request_id": _request,
     "session_id": lambda case: _keep(
         Session(user_id=case.given.get("person_id", case.person.id), device="x")
     ),
+    "subject_id": lambda case: uuid4(),
     "tenant_id": lambda case: case.tenant.id,
     "vm_id": _vm,
 }

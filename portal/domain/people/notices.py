@@ -1,0 +1,139 @@
+"""Notices: who is told of what. A fact is told in the transaction that makes it true, to each person once."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import timedelta
+from math import ceil
+from typing import Any
+from uuid import UUID, uuid4
+
+from sqlalchemy import ColumnElement, delete, func, select, update
+
+from portal.domain.people import access
+from portal.domain.people.access import Permission
+from portal.domain.people.models import Kind, Notice, User
+from portal.domain.store.db import db, insert_new, now, only_writable, transaction
+from portal.domain.store.errors import NotFound
+
+__all__ = ["Fact", "Kind", "Notice", "Page", "concerns", "mark", "mark_all", "of", "seen", "tell", "unread"]
+
+PER_PAGE = 30
+KEPT = timedelta(days=90)
+
+# Whom a kind concerns: whoever may do this. What is somebody's own is told to them alone.
+CONCERNS: dict[Kind, Permission] = {
+    Kind.VM_READY: Permission.VM_LAUNCH,
+    Kind.VM_FAILED: Permission.VM_LAUNCH,
+    Kind.LEASE_ENDING: Permission.VM_LAUNCH,
+    Kind.LEASE_ENDED: Permission.VM_LAUNCH,
+    Kind.QUOTA_ANSWERED: Permission.QUOTA_REQUEST,
+    Kind.QUOTA_ASKED: Permission.QUOTA_CHANGE,
+    Kind.CREDENTIAL_ENDING: Permission.CREDENTIAL_ROTATE,
+    Kind.CREDENTIAL_REFUSED: Permission.CREDENTIAL_ROTATE,
+    Kind.SUPPORT_ASKED: Permission.SUPPORT_VIEW,
+}
+
+
+@dataclass(frozen=True)
+class Fact:
+    """Something to tell. `key` names it, so that it is told once; `facts` fill the words of its kind.
+
+    `subject_id` is what a click leads to: the VM, the request, or the tenant. Never holds a secret.
+    """
+
+    kind: Kind
+    key: str
+    subject_id: UUID
+    tenant_id: UUID
+    facts: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Page:
+    """One page of a person's notices."""
+
+    items: list[Notice]
+    total: int
+    page: int
+    pages: int
+
+
+def tell(fact: Fact, to: Iterable[User] | None = None) -> None:
+    """Tells these people, or everybody whose role it concerns. Runs inside the caller's transaction.
+
+    Passed over is whose account is closed, and who may not see the tenant any more.
+    """
+    only_writable()
+    told = [person for person in (_whoever(fact.kind) if to is None else to) if _listens(person, fact)]
+    row = {"kind": fact.kind, "key": fact.key, "subject_id": fact.subject_id, "facts": fact.facts}
+    moment = now()
+    insert_new(Notice, [{"id": uuid4(), "user_id": person.id, "at": moment, **row} for person in told])
+    db.session.execute(
+        delete(Notice)
+        .where(Notice.user_id.in_([person.id for person in told]), Notice.at < moment - KEPT)
+        .execution_options(synchronize_session=False)
+    )
+
+
+def concerns(person: User, kind: Kind) -> bool:
+    """Whether the person may ever be told of such."""
+    return access.allows(person, CONCERNS[kind])
+
+
+def unread(person: User) -> int:
+    """How many the person hasn't read."""
+    return db.session.scalar(select(func.count(Notice.id)).where(*_unread(person))) or 0
+
+
+def of(person: User, page: int = 1) -> Page:
+    """What the person was told: unread first, then the newest."""
+    mine = Notice.user_id == person.id
+    total = db.session.scalar(select(func.count(Notice.id)).where(mine)) or 0
+    pages = max(1, ceil(total / PER_PAGE))
+    page = min(max(1, page), pages)
+    rows = select(Notice).where(mine).order_by(Notice.read_at.is_not(None), Notice.at.desc(), Notice.id)
+    return Page(
+        list(db.session.scalars(rows.limit(PER_PAGE).offset((page - 1) * PER_PAGE))), total, page, pages
+    )
+
+
+def mark(notice_id: UUID, *, by: User) -> None:
+    """The person has read it. Raises NotFound also for a stranger's."""
+    notice = db.session.get(Notice, notice_id)
+    if notice is None or notice.user_id != by.id:
+        raise NotFound("There is no such notice.")
+    _read(by, Notice.id == notice_id)
+
+
+def mark_all(*, by: User) -> None:
+    """The person has read all of them."""
+    _read(by)
+
+
+def seen(kind: Kind, subject_id: UUID, *, by: User) -> None:
+    """The person goes to what these notices are about."""
+    _read(by, Notice.kind == kind, Notice.subject_id == subject_id)
+
+
+def _read(person: User, *which: ColumnElement[bool]) -> None:
+    with transaction():
+        db.session.execute(
+            update(Notice)
+            .where(*_unread(person), *which)
+            .values(read_at=now())
+            .execution_options(synchronize_session=False)
+        )
+
+
+def _unread(person: User) -> tuple[ColumnElement[bool], ...]:
+    return Notice.user_id == person.id, Notice.read_at.is_(None)
+
+
+def _whoever(kind: Kind) -> list[User]:
+    """Everybody whose role lets them do what it calls for, in whatever tenant."""
+    roles = [role for role, permissions in access.EVERYWHERE.items() if CONCERNS[kind] in permissions]
+    return list(db.session.scalars(select(User).where(User.role.in_(roles), User.active)))
+
+
+def _listens(person: User, fact: Fact) -> bool:
+    return person.active and access.allows(person, Permission.VM_VIEW, fact.tenant_id)

@@ -1,0 +1,51 @@
+"""News: what people are told of VMs and of requests for more, in the transaction that makes it true."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from portal.domain.people import notices
+from portal.domain.people.models import User
+from portal.domain.people.notices import Fact, Kind
+from portal.domain.store.db import db
+from portal.domain.tenants.models import Answer, QuotaRequest, Tenant
+from portal.domain.vms import explain
+from portal.domain.vms.models import State, Vm
+
+_FAILED = {State.ACTIVE: "it is gone from the cloud", State.DELETING: "it could not be deleted"}
+_ADDRESSES = ("public_ip", "private_ip")
+_ANSWERS = {Answer.APPROVED: "granted", Answer.CHANGED: "granted in part", Answer.REFUSED: "refused"}
+
+
+def moved(vm: Vm, columns: Mapping[str, Any]) -> None:
+    """The VM gets these columns, a new state among them. Its owner is told where it is ready or failed."""
+    facts = {"name": vm.name}
+    if columns["state"] is State.ACTIVE:
+        kind = Kind.VM_READY
+        facts["address"] = next(filter(None, (columns.get(each) for each in _ADDRESSES)), "")
+    elif columns["state"] is State.ERROR:
+        kind = Kind.VM_FAILED
+        facts["what"] = _FAILED.get(vm.state, "the launch failed")
+        facts["cause"] = explain.failure(columns.get("failure") or "").cause
+    else:
+        return
+    key = f"{kind} {vm.id} {columns['state_since'].isoformat()}"
+    notices.tell(Fact(kind, key, vm.id, vm.tenant_id, facts), to=[vm.owner])
+
+
+def asked(request: QuotaRequest, *, by: User) -> None:
+    """Somebody asks for more: whoever may give it is told."""
+    facts = {"who": by.name, "tenant": _tenant(request), "reason": request.reason}
+    notices.tell(
+        Fact(Kind.QUOTA_ASKED, f"{Kind.QUOTA_ASKED} {request.id}", request.id, request.tenant_id, facts)
+    )
+
+
+def answered(request: QuotaRequest, answer: Answer, said: str) -> None:
+    """The request has its answer: who asked is told."""
+    facts = {"tenant": _tenant(request), "answer": _ANSWERS[answer], "said": said}
+    key = f"{Kind.QUOTA_ANSWERED} {request.id}"
+    notices.tell(Fact(Kind.QUOTA_ANSWERED, key, request.tenant_id, request.tenant_id, facts), to=[request.by])
+
+
+def _tenant(request: QuotaRequest) -> str:
+    return db.session.get_one(Tenant, request.tenant_id).name
