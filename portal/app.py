@@ -1,6 +1,9 @@
 """The application: opens the database, the vault, Redis and the shelf; hangs up pages and commands."""
 
+import gc
+
 from flask import Flask
+from sqlalchemy.orm import configure_mappers
 
 from portal import cli, config, log, web
 from portal.config import Settings
@@ -40,6 +43,13 @@ def create_app(settings: Settings | None = None) -> Flask:
     web.hang_up(app)
     cli.hang_up(app)
     return app
+
+
+def warm_up() -> None:
+    """Before processes are forked off: the mappers, and memory that their garbage collection leaves alone."""
+    configure_mappers()
+    gc.collect()
+    gc.freeze()
 
 
 def _engine_options(database_url: str) -> dict[str, object]:

@@ -1,6 +1,5 @@
 """What RQ runs: each job is an app context and one call of the domain. `python -m portal.worker [queue]`"""
 
-import gc
 import importlib
 import logging
 import os
@@ -20,10 +19,9 @@ from rq.exceptions import AbandonedJobError
 from rq.job import Job
 from rq.serializers import JSONSerializer
 from sqlalchemy.exc import SQLAlchemyError
-from sqlalchemy.orm import configure_mappers
 
 from portal import log
-from portal.app import create_app
+from portal.app import create_app, warm_up
 from portal.cli.processes import die_with_parent
 from portal.domain.catalog import catalog
 from portal.domain.store import keyring, verification, volatile, wake
@@ -179,20 +177,13 @@ def _do(job: str, call: Callable[[UUID], object], subject: str, request_id: str 
         call(UUID(subject))
 
 
-def _warm_up() -> None:
-    """Once for all forked jobs: the mappers, and memory that no garbage collection of theirs goes through."""
-    configure_mappers()
-    db.session.remove()  # what the start has read: an open transaction would keep PostgreSQL from tidying up
-    gc.collect()
-    gc.freeze()
-
-
 def main(queue: str) -> None:
     """Works until it is asked to stop; then ends the job at hand first."""
     with app().app_context():
         keyring.tell()
         worker = Worker(queue, volatile.client())
-        _warm_up()
+        db.session.remove()  # an open transaction would keep PostgreSQL from tidying up
+        warm_up()
         logger.info("worker %s is up", worker.name)
         worker.work()
 

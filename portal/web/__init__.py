@@ -35,6 +35,12 @@ def hang_up(app: Flask) -> None:
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]
 
 
+def compile_pages(app: Flask) -> None:
+    """All templates, before they are first asked for: forked processes share them."""
+    for name in app.jinja_env.list_templates():
+        app.jinja_env.get_template(name)
+
+
 def _remember_people(app: Flask) -> None:
     manager = LoginManager()
     # Without its `current_user` for templates: the page of an error must not ask a database that is away.
