@@ -13,6 +13,7 @@ import requests
 
 from portal.openstack.errors import NotFound, Unavailable, without_user_data
 from portal.openstack.line import Api, Json, Line, instant, moment, part
+from portal.openstack.previews import Preview
 
 # Stacks asked for by id in one request: the longest URL that every web server takes.
 IDS_AT_ONCE = 100
@@ -24,7 +25,7 @@ LONGEST_NAME = 80
 
 @dataclass(frozen=True)
 class Stack:
-    """A stack. `status` is Heat's ("CREATE_COMPLETE"); `outputs` is empty unless it was asked for."""
+    """A stack. `status` is Heat's ("CREATE_COMPLETE"); a list leaves `outputs` and `parameters` empty."""
 
     id: str
     name: str
@@ -34,6 +35,7 @@ class Stack:
     created_at: datetime | None = None
     updated_at: datetime | None = None
     outputs: Mapping[str, object] = field(default_factory=dict)
+    parameters: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     @classmethod
     def from_api(cls, body: Json) -> Stack:
@@ -46,6 +48,7 @@ class Stack:
             created_at=moment(body.get("creation_time")),
             updated_at=moment(body.get("updated_time")),
             outputs={out["output_key"]: out.get("output_value") for out in body.get("outputs") or ()},
+            parameters=body.get("parameters") or {},
         )
 
     @property
@@ -205,6 +208,23 @@ class Heat:
             rows = self._api.pages("/stacks", "stacks", {"id": wanted})
             found += [Stack.from_api(row) for row in rows if row["id"] in wanted]
         return found
+
+    def preview(self, stack_id: str, name: str, parameters: Mapping[str, object]) -> Preview:
+        """What an update with these parameters would do. Raises NotFound, BadRequest with Heat's words."""
+        asked = {"parameters": dict(parameters)}
+        path = f"{_path(name, stack_id)}/preview"
+        answer = self._api.ask("PATCH", path, body=asked, hide=_documents(parameters))
+        return Preview.from_api(self._api.under("resource_changes", answer))
+
+    def update(
+        self, stack_id: str, name: str, parameters: Mapping[str, object], *, timeout_mins: int
+    ) -> None:
+        """Give the stack these parameters and leave the others; the same twice does no harm.
+
+        Raises NotFound, BadRequest with Heat's words, OverQuota, Unavailable.
+        """
+        asked = {"parameters": dict(parameters), "timeout_mins": timeout_mins}
+        self._api.ask("PATCH", _path(name, stack_id), body=asked, hide=_documents(parameters))
 
     def delete(self, stack_id: str, name: str | None = None) -> None:
         """Ask for the stack's end; asking again does no harm. Raises NotFound when it is gone already."""

@@ -6,7 +6,18 @@ from typing import TYPE_CHECKING
 
 from werkzeug.wrappers import Request, Response
 
-from portal.sandbox import credentials, glance, heat, heat_reads, keystone, neutron, nova, servers, stacks
+from portal.sandbox import (
+    credentials,
+    glance,
+    heat,
+    heat_reads,
+    heat_updates,
+    keystone,
+    neutron,
+    nova,
+    servers,
+    stacks,
+)
 from portal.sandbox.control import Control, console
 from portal.sandbox.faults import Faults
 from portal.sandbox.seed import plant
@@ -18,7 +29,7 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
 SERVICES = (keystone.service, heat.service, nova.service, neutron.service, glance.service)
-ROUTED = (credentials, heat_reads, servers)  # files whose routes hang on a service above
+ROUTED = (credentials, heat_reads, heat_updates, servers)  # files whose routes hang on a service above
 BELIEF_SECONDS = 300  # how long a service believes a token it has seen, whatever Keystone says by then
 
 

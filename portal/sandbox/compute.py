@@ -58,10 +58,10 @@ def usage(world: World, project: str) -> dict[str, int]:
     }
 
 
-def _reserve(world: World, project: str, flavor: Row) -> None:
-    wanted = {"cores": flavor["vcpus"], "instances": 1, "ram": flavor["ram"]}
+def _reserve(world: World, project: str, flavor: Row, instances: int = 1) -> None:
+    wanted = {"cores": flavor["vcpus"], "instances": instances, "ram": flavor["ram"]}
     own, have = limits(world, project), usage(world, project)
-    over = [key for key, value in wanted.items() if 0 <= own[key] < have[key] + value]
+    over = [key for key, value in wanted.items() if value and 0 <= own[key] < have[key] + value]
     if over:
         names = ", ".join(over)
         asked, taken, most = (", ".join(str(t[k]) for k in over) for t in (wanted, have, own))
@@ -188,6 +188,47 @@ def power(world: World, server: Row, action: str, user: Row) -> None:
     server["next"] = {"at": now + world.settings.power_seconds, "facts": facts}
     note(server, name, user, now)
     world.put("server", server)
+
+
+def resize(world: World, server: Row, flavor: Row, user: Row) -> None:
+    """Begin to give a server another flavor; it is confirmed by `settle`. Raises Failure over quota."""
+    image = world.get("image", server["image_id"])
+    if 0 < flavor["disk"] < server["flavor"]["disk"]:
+        raise Failure(400, "badRequest", "Resize to a smaller disk is not allowed.")
+    if image:
+        _fits(flavor, image)
+    difference = {key: max(0, flavor[key] - server["flavor"][key]) for key in ("vcpus", "ram")}
+    _reserve(world, server["project_id"], difference, instances=0)
+    _begin(server, "resize", "RESIZE", user, world.now())
+    # Nova asks for room with the new flavor, while the server still has the old one.
+    server["wanted"] = {"flavor": flavor, "trouble": _trouble(world, {**server, "flavor": flavor})}
+    world.put("server", server)
+
+
+def rebuild(world: World, server: Row, image: Row, user: Row) -> None:
+    """Begin to make a server's disk anew from an image; it is done by `settle`. Raises Failure."""
+    _fits(server["flavor"], image)
+    _begin(server, "rebuild", "REBUILD", user, world.now())
+    server["wanted"] = {"image_id": image["id"], "trouble": ""}
+    world.put("server", server)
+
+
+def _begin(server: Row, action: str, status: str, user: Row, at: float) -> None:
+    server.update(status=status, task_state=f"{action}_prep", updated=at, next=None)
+    note(server, action, user, at)
+
+
+def settle(world: World, server: Row) -> str:
+    """End a resize or a rebuild; answers why it failed, or ""."""
+    wanted = server.pop("wanted", None) or {"trouble": ""}
+    trouble: str = wanted.pop("trouble")
+    # A server that has no room keeps running as it was.
+    state = {"status": "ACTIVE", "vm_state": "active", "power_state": 1, "task_state": None}
+    server.update({} if trouble else wanted, updated=world.now(), **state)
+    if trouble:
+        server["actions"][0]["message"] = "Error"
+    world.put("server", server)
+    return trouble
 
 
 def delete(world: World, server: Row) -> None:

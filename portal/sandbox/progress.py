@@ -1,6 +1,6 @@
 """What is done at the moments of a stack: resources start, finish, fail, go, are checked or powered."""
 
-from portal.sandbox import compute
+from portal.sandbox import altering, compute
 from portal.sandbox.living import Living, mark, turn
 from portal.sandbox.networking import Failure
 from portal.sandbox.parameters import Invalid
@@ -26,6 +26,7 @@ def _start(world: World, stack: Row, task: Row) -> None:
             world, stack["project_id"], stack["token"], properties, resource["name"], task["seconds"]
         )
         resource["physical"] = KINDS[resource["type"]].make(making)
+        resource["made"] = properties
     except Failure as failure:
         resource["physical"] = failure.left or None
         _fail(world, stack, name, _told(failure, resource["type"], name))
@@ -58,6 +59,38 @@ def _finish(world: World, stack: Row, task: Row) -> None:
         _fail(world, stack, name, trouble)
     else:
         mark(world, stack, name, "CREATE_COMPLETE", "state changed")
+        if replaced := resource.pop("replaces", None):
+            KINDS[resource["type"]].delete(world, replaced)
+
+
+def _change(world: World, stack: Row, task: Row) -> None:
+    """A resource that is there begins to take on other properties."""
+    name = task["name"]
+    properties = Living(world, stack).properties(name)
+    if stack["resources"][name].get("made") == properties:
+        words = "Update status to COMPLETE for FAILED resource neither update nor replace."
+        mark(world, stack, name, "UPDATE_COMPLETE", words)
+        return
+    mark(world, stack, name, "UPDATE_IN_PROGRESS", "state changed")
+    try:
+        _believe(world, stack)
+        altering.alter(world, stack, name, properties)
+        stack["resources"][name]["made"] = properties
+    except Failure as failure:
+        _fail(world, stack, name, _told(failure, stack["resources"][name]["type"], name), "UPDATE")
+
+
+def _changed(world: World, stack: Row, task: Row) -> None:
+    name = task["name"]
+    if stack["resources"][name]["phase"] != "IN_PROGRESS":
+        return
+    key = stack["resources"][name]["physical"]
+    server = world.get("server", key) if stack["resources"][name]["type"] == "OS::Nova::Server" else None
+    trouble = compute.settle(world, server) if server else ""
+    if trouble:
+        _fail(world, stack, name, f"ResourceInError: resources.{name}: {trouble}", "UPDATE")
+    else:
+        mark(world, stack, name, "UPDATE_COMPLETE", "state changed")
 
 
 def _server_trouble(world: World, stack: Row, name: str) -> str:
@@ -81,15 +114,16 @@ def _missing(server_id: str) -> str:
     return f"Instance {server_id} could not be found. (HTTP 404) (Request-ID: {request_id()})"
 
 
-def _fail(world: World, stack: Row, name: str, reason: str) -> None:
+def _fail(world: World, stack: Row, name: str, reason: str, action: str = "CREATE") -> None:
     """A resource failed, so the stack has; what has begun goes on. With rollback, all of it goes again."""
-    mark(world, stack, name, "CREATE_FAILED", reason)
+    mark(world, stack, name, f"{action}_FAILED", reason)
     if stack["phase"] == "FAILED":
         return
-    turn(world, stack, "CREATE", "FAILED", f"Resource CREATE failed: {reason}")
+    turn(world, stack, stack["action"], "FAILED", f"Resource {action} failed: {reason}")
     begun = {key for key, resource in stack["resources"].items() if resource["phase"] == "IN_PROGRESS"}
-    stack["tasks"] = [task for task in stack["tasks"] if task["do"] == "finish" and task["name"] in begun]
-    if not stack["disable_rollback"]:
+    ends = ("finish", "changed")
+    stack["tasks"] = [task for task in stack["tasks"] if task["do"] in ends and task["name"] in begun]
+    if stack["action"] == "CREATE" and not stack["disable_rollback"]:
         stack["updated"] = world.now()
         cause = f"Stack ROLLBACK started (Resource CREATE failed: {reason})"
         turn(world, stack, "ROLLBACK", "IN_PROGRESS", cause)
@@ -114,7 +148,7 @@ def _remove(world: World, stack: Row, task: Row) -> None:
     if stack.get("spoiled"):
         reason = stack["spoiled"].pop()
         mark(world, stack, name, "DELETE_FAILED", reason)
-        turn(world, stack, "DELETE", "FAILED", f"Resource DELETE failed: {reason}")
+        turn(world, stack, stack["action"], "FAILED", f"Resource DELETE failed: {reason}")
         stack["tasks"] = []
 
 
@@ -127,7 +161,7 @@ def _removed(world: World, stack: Row, task: Row) -> None:
     except Failure as failure:
         reason = _told(failure, resource["type"], task["name"])
         mark(world, stack, task["name"], "DELETE_FAILED", reason)
-        turn(world, stack, "DELETE", "FAILED", f"Resource DELETE failed: {reason}")
+        turn(world, stack, stack["action"], "FAILED", f"Resource DELETE failed: {reason}")
         stack["tasks"] = []
         return
     mark(world, stack, task["name"], "DELETE_COMPLETE", "state changed")
@@ -170,6 +204,8 @@ def _power(world: World, stack: Row, task: Row) -> None:
 DO = {
     "start": _start,
     "finish": _finish,
+    "change": _change,
+    "changed": _changed,
     "complete": _complete,
     "remove": _remove,
     "removed": _removed,

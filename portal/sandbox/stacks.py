@@ -7,6 +7,7 @@ import heapq
 import random
 import string
 
+from portal.sandbox import updates
 from portal.sandbox.living import pseudo, turn
 from portal.sandbox.plans import plan_making, plan_removal
 from portal.sandbox.progress import DO
@@ -30,6 +31,14 @@ def create(world: World, stack: Row, template: Template) -> Row:
     stack["tasks"] = plan_making(needs, stack, now, world.settings.stack_seconds)
     _schedule(world, stack)
     return world.put("stack", stack)
+
+
+def update(world: World, stack: Row, template: Template, given: Row, values: Row) -> None:
+    """Begin to give a stack other parameters; what was in progress is left behind. Raises Invalid."""
+    if stack["phase"] == "IN_PROGRESS":
+        turn(world, stack, stack["action"], "FAILED", f"Stack {stack['action']} cancelled")
+    updates.begin(world, stack, template, given, values)
+    _schedule(world, stack)
 
 
 def delete(world: World, stack: Row) -> None:

@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 from tests.contract.asking import LAB, Address, Asker
-from tests.contract.questions import bad_stacks, identity, marks, networks, stack_life
+from tests.contract.questions import bad_stacks, identity, marks, networks, stack_life, updates
 from tests.contract.shapes import Shape
 
 EXPECTED = Path(__file__).parent / "expected.json"
@@ -15,7 +15,7 @@ def ask_all(address: Address) -> dict[str, Shape]:
     """The shapes of all answers, by question."""
     asker = Asker(address)
     try:
-        for questions in (networks, identity, bad_stacks, stack_life, marks):
+        for questions in (networks, identity, bad_stacks, stack_life, marks, updates):
             questions.put(asker)
     finally:
         asker.close()

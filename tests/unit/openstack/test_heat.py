@@ -10,6 +10,7 @@ import pytest
 from portal.openstack.cloud import Cloud
 from portal.openstack.errors import Conflict, NotFound, Unavailable
 from portal.openstack.heat import Stack, StackEvent, StackResource
+from portal.openstack.previews import Touched
 from tests.unit.openstack.wire import PROJECT, Asked, FakeCloud, Reply
 
 STACKS = f"/orchestration/v1/{PROJECT}/stacks"
@@ -267,3 +268,18 @@ def test_a_status_answers_questions(status: str | None, action: str, phase: str,
     asked = ("is_working", "is_complete", "has_failed", "is_deleting", "is_deleted")
     assert (stack.action, stack.phase) == (action, phase)
     assert {question for question in asked if getattr(stack, question)} == questions
+
+
+def test_a_preview_tells_what_would_be_made_anew(fake: FakeCloud, cloud: Cloud) -> None:
+    server = {"resource_name": "server", "resource_type": "OS::Nova::Server"}
+    changes = {"replaced": [server], "updated": [{"resource_name": "port"}], "added": [], "unchanged": []}
+    fake.answers("PATCH", f"{STACKS}/vm-1/s-1/preview", Reply({"resource_changes": changes}))
+    preview = cloud.heat.preview("s-1", "vm-1", {"flavor": "m1.medium"})
+    assert preview.replaced == (Touched("server", "OS::Nova::Server"),)
+    assert (preview.added, preview.deleted) == ((), ())
+
+
+def test_an_update_leaves_what_it_does_not_name(fake: FakeCloud, cloud: Cloud) -> None:
+    fake.answers("PATCH", f"{STACKS}/vm-1/s-1", Reply("<html>202 Accepted</html>", 202, HTML))
+    cloud.heat.update("s-1", "vm-1", {"flavor": "m1.medium"}, timeout_mins=10)
+    assert fake.asked[-1].body == {"parameters": {"flavor": "m1.medium"}, "timeout_mins": 10}

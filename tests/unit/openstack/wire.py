@@ -167,7 +167,7 @@ class FakeCloud:
             def log_message(self, *_args: object) -> None:
                 """Silent: a test says what it wants to know."""
 
-            do_GET = do_POST = do_DELETE = _serve  # noqa: N815 - the names http.server looks for
+            do_GET = do_POST = do_PATCH = do_DELETE = _serve  # noqa: N815 - the names http.server looks for
 
         return Handler
 
