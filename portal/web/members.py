@@ -1,24 +1,27 @@
-"""Members: who is in a tenant and uses how much; its owners invite, remove, and make each other owners."""
+"""Members: who is in a tenant, uses and may have how much; its owners invite, remove and limit them."""
 
+from dataclasses import asdict
 from uuid import UUID
 
 from flask import Blueprint, flash, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 from flask_wtf import FlaskForm
-from wtforms import EmailField, RadioField
-from wtforms.validators import InputRequired
+from wtforms import EmailField, IntegerField, RadioField
+from wtforms.validators import InputRequired, Optional
 
 from portal.domain.people import access, invitations, members
 from portal.domain.people.access import Permission, TenantRole
 from portal.domain.store.errors import NotFound
 from portal.domain.tenants import tenants
 from portal.domain.tenants.tenants import Tenant
-from portal.domain.vms import quotas
-from portal.web import limits, links
+from portal.domain.vms import allowances, quotas
+from portal.web import links
+from portal.web.admin.quotas import GIB, amounts, in_people_units
 from portal.web.forms import accepted, choices
 from portal.web.frame import here
 from portal.web.guards import needs
+from portal.web.limits import WRONG
 
 blueprint = Blueprint("members", __name__, url_prefix="/members")
 
@@ -37,6 +40,22 @@ class InviteForm(FlaskForm):
         ),
         default=TenantRole.MEMBER.value,
     )
+
+
+class LimitsForm(FlaskForm):
+    """What one member may have; memory in GiB."""
+
+    vms = IntegerField("VMs", [Optional()])
+    vcpus = IntegerField("vCPU", [Optional()])
+    ram_mib = IntegerField("Memory in GiB", [Optional()])
+    gpus = IntegerField("GPUs", [Optional()])
+    floating_ips = IntegerField("Floating IPs", [Optional()])
+
+    @property
+    def limits(self) -> dict[str, int]:
+        """The numbers that are given, as the domain wants them."""
+        given = {name: self[name].data for name in quotas.WORDS if self[name].data is not None}
+        return {name: number * (GIB if name == "ram_mib" else 1) for name, number in given.items()}
 
 
 @blueprint.get("/")
@@ -70,7 +89,7 @@ def invite(tenant_id: UUID) -> ResponseReturnValue:
         tenant_role=TenantRole(form.tenant_role.data),
     )
     if not issued:
-        return _page(tenant, form), limits.WRONG
+        return _page(tenant, form), WRONG
     invitation, token = issued
     back = url_for(".show", tenant_id=tenant.id)
     return links.made("invitation", token, email=invitation.email, until=invitation.expires_at, back=back)
@@ -96,6 +115,29 @@ def change_role(tenant_id: UUID, person_id: UUID, role: str) -> ResponseReturnVa
     return redirect(url_for(".show", tenant_id=tenant.id))
 
 
+@blueprint.get("/<uuid:tenant_id>/<uuid:person_id>/limits")
+@needs(Permission.MEMBER_MANAGE)
+def limits(tenant_id: UUID, person_id: UUID) -> ResponseReturnValue:
+    """What a member has and may have."""
+    tenant = tenants.get(tenant_id, for_=current_user)
+    member = members.of_another(person_id, tenant.id, current_user)
+    return _limits(tenant, member, LimitsForm(formdata=None, data=in_people_units(member.limits)))
+
+
+@blueprint.post("/<uuid:tenant_id>/<uuid:person_id>/limits")
+@needs(Permission.MEMBER_MANAGE)
+def change_limits(tenant_id: UUID, person_id: UUID) -> ResponseReturnValue:
+    """Sets what a member may have; what is left empty has no limit."""
+    tenant, form = tenants.get(tenant_id, for_=current_user), LimitsForm()
+    member = members.of_another(person_id, tenant.id, current_user)
+    change = allowances.change
+    below = form.validate() and accepted(form, change, person_id, tenant.id, form.limits, by=current_user)
+    if form.errors:
+        return _limits(tenant, member, form), WRONG
+    flash(f"Kept, below what is used ({'; '.join(below)})." if below else "The limits are kept.", "good")
+    return redirect(url_for(".show", tenant_id=tenant.id))
+
+
 @blueprint.post("/<uuid:tenant_id>/<uuid:person_id>/remove")
 @needs(Permission.MEMBER_MANAGE)
 def remove(tenant_id: UUID, person_id: UUID) -> ResponseReturnValue:
@@ -104,6 +146,17 @@ def remove(tenant_id: UUID, person_id: UUID) -> ResponseReturnValue:
     members.remove(person_id, tenant.id, by=current_user)
     flash("Removed. Their VMs stay in the tenant.", "good")
     return redirect(url_for(".show", tenant_id=tenant.id))
+
+
+def _limits(tenant: Tenant, member: members.Membership, form: LimitsForm) -> str:
+    return render_template(
+        "members/limits.html",
+        tenant=tenant,
+        member=member,
+        form=form,
+        used=in_people_units(asdict(quotas.usage(tenant.id, of=member.user_id))),
+        quota=in_people_units(quotas.limits(tenant)),
+    )
 
 
 def _page(tenant: Tenant, form: InviteForm) -> str:
@@ -116,5 +169,6 @@ def _page(tenant: Tenant, form: InviteForm) -> str:
         manages=access.allows(current_user, Permission.MEMBER_MANAGE, tenant.id),
         moves_self=access.everywhere(current_user, Permission.MEMBER_MANAGE),
         used=quotas.by_person(tenant.id),
+        amounts=amounts,
         limits=quotas.lines(tenant),
     )

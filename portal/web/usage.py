@@ -124,7 +124,7 @@ def _chart(line: quotas.Line, days: Sequence[UsageSample], today: date) -> Chart
 
 
 def _page(tenant: Tenant, form: RequestForm) -> str:
-    lines = quotas.lines(tenant)
+    lines = quotas.lines(tenant, of=current_user.id)
     asked = requests.of_tenant(tenant, for_=current_user)
     waits = any(one.answer is requests.Answer.WAITING for one in asked)
     return render_template(

@@ -12,7 +12,7 @@ from portal.domain.store import audit
 from portal.domain.store.db import db, transaction
 from portal.domain.store.errors import NotFound, Refused
 
-__all__ = ["Membership", "TenantRole", "add", "change_role", "of", "remove"]
+__all__ = ["Membership", "TenantRole", "add", "change_role", "of", "of_another", "remove"]
 
 
 def of(tenant_id: UUID, *, for_: User) -> list[Membership]:
@@ -38,7 +38,7 @@ def add(person_id: UUID, tenant_id: UUID, role: TenantRole, *, by: User) -> None
 def change_role(person_id: UUID, tenant_id: UUID, role: TenantRole, *, by: User) -> None:
     """What the person is in the tenant from now on. Raises Refused for oneself."""
     with transaction():
-        membership = _of_another(person_id, tenant_id, by)
+        membership = of_another(person_id, tenant_id, by)
         before, membership.role = membership.role, role
         if before is not role:
             detail = {"email": membership.user.email, "before": before.value, "after": role.value}
@@ -48,14 +48,14 @@ def change_role(person_id: UUID, tenant_id: UUID, role: TenantRole, *, by: User)
 def remove(person_id: UUID, tenant_id: UUID, *, by: User) -> None:
     """Takes the person out of the tenant; their VMs stay there. Raises Refused for oneself."""
     with transaction():
-        membership = _of_another(person_id, tenant_id, by)
+        membership = of_another(person_id, tenant_id, by)
         detail = {"email": membership.user.email, "before": membership.role.value, "after": None}
         db.session.delete(membership)
         audit.record("member.removed", by=by, tenant_id=tenant_id, detail=detail)
 
 
-def _of_another(person_id: UUID, tenant_id: UUID, by: User) -> Membership:
-    """The membership, if this person may change it."""
+def of_another(person_id: UUID, tenant_id: UUID, by: User) -> Membership:
+    """The membership, if this person may change it. Raises Forbidden, NotFound, and Refused for oneself."""
     access.require(by, Permission.MEMBER_MANAGE, tenant_id)
     membership = db.session.get(Membership, (person_id, tenant_id))
     if membership is None:

@@ -72,13 +72,17 @@ class User(Base):
 
 
 class Membership(Base):
-    """A person in a tenant, and what they are there."""
+    """A person in a tenant, what they are there, and how much they may have of its quota, where that is set.
+
+    `limits`: by the name of the limited thing; what isn't named has no limit of theirs.
+    """
 
     __tablename__ = "memberships"
 
     user_id: Mapped[UUID] = mapped_column(ForeignKey("users.id"), primary_key=True)
     tenant_id: Mapped[UUID] = mapped_column(ForeignKey("tenants.id"), primary_key=True, index=True)
     role: Mapped[TenantRole] = mapped_column(words(TenantRole), default=TenantRole.MEMBER)
+    limits: Mapped[dict[str, Any]] = mapped_column(default=dict)
     created_at: Mapped[datetime] = mapped_column(default=now)
     user: Mapped[User] = relationship(back_populates="memberships")
 

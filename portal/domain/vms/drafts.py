@@ -163,7 +163,7 @@ def _launch(draft: LaunchDraft, by: User) -> Vm:
         raise Incomplete(review.problems)
     made = launching.vms_of(draft, review, by)
     with transaction():
-        quotas.reserve(draft.tenant_id, review.cost)
+        quotas.reserve(draft.tenant_id, review.cost, of=draft.user_id)
         for vm in made:
             lifecycle.born(vm, by=by)
         db.session.execute(update(LaunchDraft).where(LaunchDraft.id == draft.id).values(submitted_at=now()))

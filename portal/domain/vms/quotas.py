@@ -1,4 +1,4 @@
-"""Quotas: what a tenant may have, what it has, and the reservation of the difference."""
+"""Quotas: what a tenant and its members may have, what they have, and the reservation of the difference."""
 
 from collections.abc import Mapping
 from dataclasses import astuple, dataclass
@@ -8,7 +8,7 @@ from sqlalchemy import and_, func, not_, select
 
 from portal.domain.people import access
 from portal.domain.people.access import Permission
-from portal.domain.people.models import User
+from portal.domain.people.models import Membership, User
 from portal.domain.store import audit
 from portal.domain.store.db import db, now, only_writable, transaction
 from portal.domain.store.errors import Refused
@@ -34,7 +34,10 @@ class Amount:
 
 @dataclass(frozen=True)
 class Ceiling:
-    """The cloud's own limit of one thing, None for none, and what the whole project used when it was read."""
+    """Another limit of one thing, None for none, and what counts against it.
+
+    The cloud's own, with what the whole project used when it was read; or a member's, with what theirs hold.
+    """
 
     limit: int | None
     used: int
@@ -46,7 +49,7 @@ class Ceiling:
 
 @dataclass(frozen=True)
 class Line:
-    """One limited thing of a tenant: used, limit, what a launch would add, and the cloud's own limit."""
+    """One limited thing of a tenant: used, limit, what a launch would add; the cloud's limit, a member's."""
 
     name: str
     words: str
@@ -54,6 +57,7 @@ class Line:
     limit: int
     asked: int = 0
     ceiling: Ceiling | None = None
+    own: Ceiling | None = None
 
     @property
     def left(self) -> int:
@@ -61,18 +65,30 @@ class Line:
 
     @property
     def fits(self) -> bool:
+        return self.fits_quota and self.fits_own
+
+    @property
+    def fits_quota(self) -> bool:
         return self.asked == 0 or self.used + self.asked <= self.limit
 
     @property
-    def cloud_binds(self) -> bool:
-        """Whether the cloud's own limit leaves less than the portal's."""
-        left = self.ceiling.left if self.ceiling else None
-        return left is not None and left < self.left
+    def fits_own(self) -> bool:
+        return self._fits(self.own)
 
     @property
     def fits_cloud(self) -> bool:
         """Whether there was room in the cloud when it was last asked."""
-        left = self.ceiling.left if self.ceiling else None
+        return self._fits(self.ceiling)
+
+    @property
+    def binds(self) -> str:
+        """What leaves the least: the tenant's “quota”, the member's “own” limit, or the “cloud”."""
+        others = {"own": self.own, "cloud": self.ceiling}
+        left = {name: one.left for name, one in others.items() if one and one.left is not None}
+        return min(["quota", *left], key=lambda name: left.get(name, self.left))
+
+    def _fits(self, ceiling: Ceiling | None) -> bool:
+        left = ceiling.left if ceiling else None
         return self.asked == 0 or left is None or self.asked <= left
 
 
@@ -109,10 +125,10 @@ _SUMS = (
 )
 
 
-def usage(tenant_id: UUID, *, but: UUID | None = None) -> Amount:
-    """What the tenant's VMs hold now; `but` leaves one VM out."""
-    others = [Vm.id != but] if but else []
-    row = db.session.execute(select(*_SUMS).where(Vm.tenant_id == tenant_id, COUNTS, *others)).one()
+def usage(tenant_id: UUID, *, of: UUID | None = None, but: UUID | None = None) -> Amount:
+    """What the tenant's VMs hold now; `of` counts one person's alone, `but` leaves one VM out."""
+    some = [*([Vm.owner_id == of] if of else []), *([Vm.id != but] if but else [])]
+    row = db.session.execute(select(*_SUMS).where(Vm.tenant_id == tenant_id, COUNTS, *some)).one()
     return Amount(*(int(value) for value in row))
 
 
@@ -124,9 +140,13 @@ def by_person(tenant_id: UUID) -> dict[UUID, Amount]:
     return {owner_id: Amount(*(int(value) for value in sums)) for owner_id, *sums in rows}
 
 
-def lines(tenant: Tenant, asked: Amount | None = None, *, but: UUID | None = None) -> list[Line]:
-    """The tenant's limits beside what is used, and what would be added."""
+def lines(
+    tenant: Tenant, asked: Amount | None = None, *, of: UUID | None = None, but: UUID | None = None
+) -> list[Line]:
+    """The tenant's limits beside what is used, and what would be added; `of`: a member's own limits, too."""
     used, asked = usage(tenant.id, but=but), asked or Amount()
+    own = own_limits(tenant.id, of) if of else {}
+    theirs = usage(tenant.id, of=of, but=but) if own else Amount()
     return [
         Line(
             name,
@@ -135,9 +155,16 @@ def lines(tenant: Tenant, asked: Amount | None = None, *, but: UUID | None = Non
             getattr(tenant, f"quota_{name}"),
             getattr(asked, name),
             ceiling(tenant, name),
+            Ceiling(own[name], getattr(theirs, name)) if name in own else None,
         )
         for name, words in WORDS.items()
     ]
+
+
+def own_limits(tenant_id: UUID, person_id: UUID) -> dict[str, int]:
+    """What the member may have in the tenant, by name, as the database has it now; mostly nothing is set."""
+    member = (Membership.tenant_id == tenant_id, Membership.user_id == person_id)
+    return db.session.scalar(select(Membership.limits).where(*member)) or {}
 
 
 def ceiling(tenant: Tenant, name: str) -> Ceiling | None:
@@ -189,11 +216,17 @@ def put(tenant_id: UUID, wanted: Mapping[str, int], *, by: User, **why: object) 
     tenant.quotas_set_at = now()
     detail = {"before": before, "after": dict(wanted), **why}
     audit.record("quota.changed", by=by, tenant_id=tenant_id, detail=detail)
-    return [_beyond(line) for line in lines(tenant) if line.used > line.limit]
+    return beyond(usage(tenant_id), limits(tenant))
 
 
-def _beyond(line: Line) -> str:
-    return f"{line.words}: {_said(line, line.used)} used, {_said(line, line.limit)} allowed"
+def beyond(used: Amount, allowed: Mapping[str, int]) -> list[str]:
+    """What is more than allowed, such as “VMs: 3 used, 2 allowed”."""
+    pairs = ((name, getattr(used, name), limit) for name, limit in allowed.items())
+    return [
+        f"{WORDS[name]}: {_said(name, held)} used, {_said(name, limit)} allowed"
+        for name, held, limit in pairs
+        if held > limit
+    ]
 
 
 def locked(tenant_id: UUID) -> Tenant:
@@ -207,33 +240,49 @@ def locked(tenant_id: UUID) -> Tenant:
     ).one()
 
 
-def reserve(tenant_id: UUID, asked: Amount, *, but: UUID | None = None) -> None:
-    """Holds the amount for the VM that the caller's transaction inserts or brings back.
+def reserve(tenant_id: UUID, asked: Amount, *, of: UUID, but: UUID | None = None) -> None:
+    """Holds the amount for the VM that the caller's transaction inserts or brings back, for its owner.
 
     Takes the tenant's row lock (SQLite: the whole write lock), so concurrent launches queue here.
     Raises Refused with which limit, by how much.
     """
     tenant = locked(tenant_id)
     standing.require_open(tenant)
-    short = [line for line in lines(tenant, asked, but=but) if not line.fits]
+    short = [line for line in lines(tenant, asked, of=of, but=but) if not line.fits]
     if short:
         raise Refused(explain(short), field="quota")
 
 
 def explain(short: list[Line]) -> str:
     """Which limits a launch would exceed, in words."""
-    return f"This is more than your tenant's quota has left ({shortage(short)})."
+    quota = [_of_quota(line) for line in short if not line.fits_quota]
+    own = [_of_own(line, line.own) for line in short if line.own and not line.fits_own]
+    said = [f"This is more than your tenant's quota has left ({'; '.join(quota)})."] if quota else []
+    if own:
+        owner = "an owner of the tenant or an administrator can allow more"
+        said.append(f"This is more than you yourself may have here ({'; '.join(own)}); {owner}.")
+    return " ".join(said)
 
 
 def shortage(short: list[Line]) -> str:
     """By how much each limit is exceeded, such as “vCPU: 8 wanted, 3 of 20 left”."""
-    return "; ".join(_short_of(line) for line in short)
+    quota = [_of_quota(line) for line in short if not line.fits_quota]
+    own = [f"your own {_of_own(line, line.own)}" for line in short if line.own and not line.fits_own]
+    return "; ".join([*quota, *own])
 
 
-def _short_of(line: Line) -> str:
-    asked, left, limit = (_said(line, amount) for amount in (line.asked, line.left, line.limit))
-    return f"{line.words}: {asked} wanted, {left} of {limit} left"
+def _of_quota(line: Line) -> str:
+    return _short_of(line, line.left, line.limit)
 
 
-def _said(line: Line, amount: int) -> str:
-    return f"{amount / 1024:g} GiB" if line.name == "ram_mib" else str(amount)
+def _of_own(line: Line, own: Ceiling) -> str:
+    return _short_of(line, own.left or 0, own.limit or 0)
+
+
+def _short_of(line: Line, left: int, limit: int) -> str:
+    said = [_said(line.name, amount) for amount in (line.asked, left, limit)]
+    return "{}: {} wanted, {} of {} left".format(line.words, *said)
+
+
+def _said(name: str, amount: int) -> str:
+    return f"{amount / 1024:g} GiB" if name == "ram_mib" else str(amount)

@@ -89,7 +89,7 @@ def check(draft: LaunchDraft) -> Review:
     checked = offering.template.validate(_asked(offering, typed))
     told = picks.told()
     each = _cost(flavor, floating_ip=floating_ip)
-    lines = quotas.lines(tenant, each.times(told.count))
+    lines = quotas.lines(tenant, each.times(told.count), of=draft.user_id)
     return Review(
         offering=offering,
         tenant=tenant,

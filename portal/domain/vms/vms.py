@@ -115,6 +115,7 @@ def ask(vm: Vm, event: Event, *, by: User) -> None:
             quotas.reserve(
                 vm.tenant_id,
                 quotas.Amount(1, vm.vcpus, vm.ram_mib, vm.gpus, vm.floating_ips),
+                of=vm.owner_id,
                 but=vm.id,
             )
         fired = lifecycle.fire(vm, event, cause=_cause(event), by=by, changes=_changes(vm, event))

@@ -53,6 +53,7 @@ ACTS = {
     "invitation.accepted": "Accepted an invitation",
     "invitation.withdrawn": "Withdrew an invitation",
     "member.role_changed": "Changed a member's role",
+    "member.limited": "Set how much a member may have",
     "member.removed": "Took a tenant from somebody",
     "key.added": "Added an SSH key",
     "key.removed": "Removed an SSH key",

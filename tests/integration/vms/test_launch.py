@@ -11,7 +11,7 @@ from sqlalchemy import select
 from portal.domain.people.models import User
 from portal.domain.store import volatile
 from portal.domain.store.db import db
-from portal.domain.store.errors import NotFound, Refused
+from portal.domain.store.errors import NotFound
 from portal.domain.store.models import AuditEntry
 from portal.domain.tenants.models import Tenant
 from portal.domain.vms import drafts, history, provisioning, quotas
@@ -113,27 +113,6 @@ def test_a_twin_that_wins_while_the_answers_are_checked_is_the_answer(
 
     monkeypatch.setattr(drafts, "check", late)
     assert drafts.submit(draft_id, by=ada).id == won[0] == only(Vm).id
-
-
-def test_parallel_launches_never_exceed_the_quota(ada: User, lab: Tenant, app: Flask) -> None:
-    with_quota(lab, quota_vms=3)
-    made, outcomes, ada_id = [draft(ada, lab).id for _ in range(8)], list[str](), ada.id
-    gate = threading.Barrier(len(made), timeout=20)
-
-    def click() -> None:
-        with app.app_context():
-            by, mine = db.session.get_one(User, ada_id), made.pop()
-            gate.wait()
-            try:
-                drafts.submit(mine, by=by)
-                outcomes.append("launched")
-            except Refused as refusal:
-                outcomes.append(refusal.field or "")
-
-    in_parallel(click, 8)
-    assert sorted(outcomes) == ["launched"] * 3 + ["quota"] * 5
-    db.session.rollback()
-    assert quotas.usage(lab.id).vms == 3
 
 
 def test_several_workers_on_one_vm_make_one_stack(

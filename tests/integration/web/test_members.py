@@ -1,12 +1,13 @@
 """The members of a tenant, as its owners, its members, staff and strangers meet them."""
 
 import pytest
+from flask import Flask
 
 from portal.domain.people import accounts
 from portal.domain.people.models import Role, TenantRole, User
 from portal.domain.tenants.models import Tenant
 from tests.support.page import Page
-from tests.support.world import PASSWORD, add_person, fresh, launch
+from tests.support.world import PASSWORD, add_person, draft, fresh, launch
 
 
 @pytest.fixture
@@ -68,6 +69,32 @@ def test_an_owner_changes_roles_and_removes(page: Page, olga: User, ada: User, l
     done = page.get(f"/members/{lab.id}").form(button="Remove Ada").submit()
     assert "Their VMs stay" in done.text
     assert not fresh(ada).tenant_ids
+
+
+def test_an_owner_says_how_much_a_member_may_have_and_the_member_meets_it(
+    browser: Page, app: Flask, olga: User, ada: User, lab: Tenant
+) -> None:
+    owner = Page(app).sign_in(olga)
+    form = owner.get(f"/members/{lab.id}").follow("Limits").form("/limits")
+    assert [form[name] for name in ("vms", "ram_mib", "gpus")] == ["", "", ""]
+    assert "whole number from 0" in form.submit(vms="-1").errors["vms"]
+    assert "integer" in form.submit(vms="some").errors["vms"].lower()
+    kept = form.submit(vms="1", ram_mib="8")
+    assert "The limits are kept." in kept.text
+    assert "at most 1 VM, 8 GiB memory" in kept.text
+    made = draft(ada, lab, name="one")
+    assert "Your own limit, which binds: 1 of 1" in browser.get(f"/launch/{made.id}/review").text
+    launch(ada, lab)
+    shown = browser.get(f"/usage/{lab.id}")
+    assert "1 of 1" in shown.words("//td[@data-label='yours']")
+    assert "Your own limit: 0 left" in shown.text
+    refused = browser.get(f"/launch/{made.id}/review").text
+    assert "more than you yourself may have here (VMs: 1 wanted, 0 of 1 left)" in refused
+    form = owner.get(f"/members/{lab.id}/{ada.id}/limits").form("/limits")
+    assert form["vms"] == "1"
+    assert "below what is used (VMs: 1 used, 0 allowed)" in form.submit(vms="0").text
+    assert "The limits are kept." in form.submit(vms="", ram_mib="").text
+    assert "Yours" not in browser.get(f"/usage/{lab.id}").text
 
 
 def test_who_was_removed_is_out_at_the_next_click(

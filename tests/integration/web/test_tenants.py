@@ -236,7 +236,7 @@ def test_an_archived_tenant_takes_no_launch_and_is_archived_once(
         launch(ada, lab)
     assert refused.value.problems == {"tenant": "Research Lab is archived."}
     with pytest.raises(Refused, match="archived"), transaction():
-        quotas.reserve(lab.id, quotas.Amount(1))
+        quotas.reserve(lab.id, quotas.Amount(1), of=ada.id)
 
 
 def test_tenants_are_found_by_name_address_and_state(admin: Page, lab: Tenant, school: Tenant) -> None:

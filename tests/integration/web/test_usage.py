@@ -142,6 +142,6 @@ def test_the_cloud_s_own_limit_is_a_warning_before_a_launch(browser: Page, lab: 
     with transaction():
         lab.cloud_limits = {"vms": {"limit": 3, "used": 3}, "vcpus": {"limit": -1, "used": 9}}
     line = quotas.lines(fresh(lab), quotas.Amount(1))[0]
-    assert (line.fits, line.fits_cloud, line.cloud_binds) == (True, False, True)
+    assert (line.fits, line.fits_cloud, line.binds) == (True, False, "cloud")
     made = draft(ada, lab)
     assert "The cloud may refuse this" in browser.get(f"/launch/{made.id}/review").text
