@@ -95,10 +95,13 @@
     for (const button of document.querySelectorAll("[aria-busy]")) button.removeAttribute("aria-busy");
   });
 
+  // A launch under way changes the tab's title, also while nobody looks.
+  const watched = (ctx) => ctx.sourceElement?.querySelector?.("[data-outcome='working']");
+
   // A tab nobody looks at does not poll; filters that are empty don't stand in the address.
   document.addEventListener("htmx:config:request", (event) => {
     const { ctx } = event.detail;
-    if (ctx.sourceEvent?.type === "every" && document.hidden) event.preventDefault();
+    if (ctx.sourceEvent?.type === "every" && document.hidden && !watched(ctx)) event.preventDefault();
     if (ctx.request.method !== "GET" || !ctx.request.body) return;
     for (const [name, value] of [...ctx.request.body]) if (value === "") ctx.request.body.delete(name);
   });

@@ -16,7 +16,16 @@ STEPS = ((60, 1, "s"), (3600, 60, "min"), (172800, 3600, "h"))
 def install(app: Flask) -> None:
     """Gives templates the filters of this file."""
     app.jinja_env.filters.update(
-        ago=ago, moment=moment, oclock=oclock, mib=mib, gib=gib, size=size, plural=plural, capacity=capacity
+        ago=ago,
+        moment=moment,
+        oclock=oclock,
+        elapsed=elapsed,
+        seconds=seconds_words,
+        mib=mib,
+        gib=gib,
+        size=size,
+        plural=plural,
+        capacity=capacity,
     )
     app.jinja_env.trim_blocks = True
     app.jinja_env.lstrip_blocks = True
@@ -51,6 +60,21 @@ def oclock(when: datetime) -> Markup | str:
     if now() - when > timedelta(hours=20):
         return moment(when)
     return _time(when, f"{when.astimezone(UTC):%H:%M} UTC", "clock")
+
+
+def elapsed(since: datetime) -> Markup:
+    """A <time> that says for how long something goes on: “20 s”; the page's script counts on."""
+    return _time(since, seconds_words((now() - since).total_seconds()), "elapsed")
+
+
+def seconds_words(seconds: float) -> str:
+    """“34 s”, “2 min 5 s”, “1 h 10 min”; what a clock of whole seconds calls 0 is “1 s”."""
+    whole = max(1, round(seconds))
+    if whole < 100:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s"
+    return f"{whole // 3600} h {whole % 3600 // 60} min"
 
 
 def _time(when: datetime, words: str, kind: str) -> Markup:

@@ -6,8 +6,11 @@ from typing import Any
 
 from flask import Response, make_response, render_template, request
 
-# What differs at each drawing and means nothing: forms' tokens and the words of ticking times.
-_PASSING = re.compile(rb'name="csrf_token" value="[^"]*"|(?<=data-ago>)[^<]*')
+# What differs at each drawing and means nothing: forms' tokens, the words of ticking times,
+# and where a growing bar stands.
+_PASSING = re.compile(
+    rb'name="csrf_token" value="[^"]*"|(?<=data-ago>)[^<]*|(?<=data-elapsed>)[^<]*|max="100" value="[^"]*"'
+)
 
 
 def panel(template: str, **facts: Any) -> Response:

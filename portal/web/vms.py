@@ -12,7 +12,7 @@ from portal.domain.people import access
 from portal.domain.people.access import Permission
 from portal.domain.tenants import tenants
 from portal.domain.tenants.tenants import Tenant
-from portal.domain.vms import drafts, explain, findings, history, power, vms
+from portal.domain.vms import drafts, explain, findings, history, power, progress, vms
 from portal.domain.vms.vms import Event, State, Vm
 from portal.web import paths
 from portal.web.admin.words import KINDS
@@ -85,7 +85,7 @@ def confirm_delete(vm_id: UUID) -> ResponseReturnValue:
     vm = vms.get(vm_id, for_=current_user)
     if Event.DELETE not in vms.actions(vm, current_user):
         return redirect(url_for(".show", vm_id=vm.id))
-    return render_template("vms/delete.html", vm=vm, steps=history.progress(vm).steps)
+    return render_template("vms/delete.html", vm=vm, steps=progress.of(vm).steps)
 
 
 @blueprint.post("/<uuid:vm_id>/delete")
@@ -154,7 +154,7 @@ def _facts(vm: Vm) -> dict[str, Any]:
         "power_actions": power.actions(vm, current_user),
         "actions": vms.actions(vm, current_user),
         "has_console": power.has_console(vm, current_user),
-        "progress": history.progress(vm),
+        "progress": progress.of(vm),
         "timeline": history.timeline(vm),
         "seconds": history.elapsed(vm),
         "findings": findings.of_vm(vm),

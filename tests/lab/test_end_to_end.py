@@ -15,7 +15,7 @@ from portal.domain.people.models import User
 from portal.domain.store.db import db, now, transaction
 from portal.domain.tenants import clouds
 from portal.domain.tenants.models import Tenant
-from portal.domain.vms import drafts, history, power, vms
+from portal.domain.vms import drafts, power, progress, vms
 from portal.domain.vms.lifecycle import Event
 from portal.domain.vms.models import State, Vm
 from portal.openstack.cloud import Cloud
@@ -70,7 +70,7 @@ def test_every_template_comes_up_as_promised_and_leaves_nothing(
     floating = next(ip for ip in cloud.neutron.floating_ips() if ip.address == vm.public_ip)
     assert floating.fixed_ip == vm.private_ip
     assert {"portal", f"vm-{vm.id}"} <= set(cloud.heat.show(vm.stack_id).tags)
-    assert history.progress(vm).percent == 100
+    assert (told := progress.of(vm)).done == told.known
 
     vms.ask(vm, Event.DELETE, by=member)
     launch.until(vm, State.DELETED)

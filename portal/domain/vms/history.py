@@ -16,30 +16,6 @@ from portal.openstack.heat import Stack
 
 
 @dataclass(frozen=True)
-class Step:
-    """One resource of the stack on its way: waiting, working, done or failed."""
-
-    resource: str
-    words: str
-    state: str
-    since: datetime | None
-    reason: str = ""
-
-
-@dataclass(frozen=True)
-class Progress:
-    """How far a VM is: resources done of resources known."""
-
-    done: int
-    known: int
-    steps: Sequence[Step]
-
-    @property
-    def percent(self) -> int:
-        return round(100 * self.done / self.known) if self.known else 0
-
-
-@dataclass(frozen=True)
 class Entry:
     """One line of a VM's timeline."""
 
@@ -83,23 +59,9 @@ def collect(vm: Vm, stack: Stack, cloud: Cloud) -> None:
                 )
 
 
-def progress(vm: Vm) -> Progress:
-    """The resources of the VM's stack with their states, as the stored events tell."""
-    action = "DELETE" if vm.state in {State.DELETING, State.DELETED} else "CREATE"
-    latest: dict[str, HeatEvent] = {}
-    for event in _events(vm):
-        of_stack = event.stack_id == vm.stack_id and event.resource != vm_stack_name(vm.id)
-        if of_stack and event.status.startswith(action):
-            latest[event.resource] = event
-    names = list(dict.fromkeys([*vm.spec.get("resources", ()), *latest]))
-    words = _words(vm) if action == "CREATE" else {name: _undoing(name) for name in names}
-    steps = [_step(name, words.get(name, name), latest.get(name)) for name in names]
-    return Progress(sum(step.state == "done" for step in steps), len(steps), steps)
-
-
 def timeline(vm: Vm) -> list[Entry]:
     """Transitions and Heat events together, newest first."""
-    words = _words(vm)
+    told = words(vm)
     moves = db.session.scalars(select(Transition).where(Transition.vm_id == vm.id).order_by(Transition.id))
     entries = [
         Entry(
@@ -118,7 +80,7 @@ def timeline(vm: Vm) -> list[Entry]:
         Entry(
             event.at,
             "Heat",
-            _told(event, words),
+            _told(event, told),
             "" if event.reason == "state changed" else event.reason,
             event.status.endswith("FAILED"),
         )
@@ -138,6 +100,25 @@ def stored(vm: Vm) -> tuple[Sequence[Transition], Sequence[HeatEvent]]:
 def elapsed(vm: Vm) -> float:
     """Seconds since the VM was asked for until it was there (or until now)."""
     return ((vm.active_at or now()) - vm.requested_at).total_seconds()
+
+
+def words(vm: Vm) -> Mapping[str, str]:
+    """What each resource of the VM is doing while it is made; its name where the template is gone."""
+    return words_of(vm.offering) or {name: name for name in hot.read(vm.template).resources}
+
+
+def words_of(offering: str) -> Mapping[str, str]:
+    """The same by the template's name; nothing where it is off the shelf."""
+    try:
+        return shelf.get(offering).resource_words
+    except shelf.NoSuchTemplate:
+        return {}
+
+
+def undoing(name: str, action: str = "DELETE") -> str:
+    """What is done to a resource that isn't being made."""
+    verb = {"DELETE": "Removing"}.get(action, action.capitalize())
+    return f"{verb} {name.replace('_', ' ')}…"
 
 
 def vm_stack_name(vm_id: UUID) -> str:
@@ -161,26 +142,6 @@ def _told(event: HeatEvent, words: Mapping[str, str]) -> str:
     action, _, phase = event.status.partition("_")
     end = {"IN_PROGRESS": "", "COMPLETE": " done", "FAILED": " failed"}.get(phase, f" {phase.lower()}")
     doing = (
-        words.get(event.resource, event.resource) if action == "CREATE" else _undoing(event.resource, action)
+        words.get(event.resource, event.resource) if action == "CREATE" else undoing(event.resource, action)
     )
     return doing + end
-
-
-def _undoing(resource: str, action: str = "DELETE") -> str:
-    verb = {"DELETE": "Removing"}.get(action, action.capitalize())
-    return f"{verb} {resource.replace('_', ' ')}…"
-
-
-def _step(name: str, words: str, event: HeatEvent | None) -> Step:
-    if event is None:
-        return Step(name, words, "waiting", None)
-    phase = event.status.partition("_")[2]
-    state = {"COMPLETE": "done", "FAILED": "failed"}.get(phase, "working")
-    return Step(name, words, state, event.at, event.reason if state == "failed" else "")
-
-
-def _words(vm: Vm) -> dict[str, str]:
-    try:
-        return dict(shelf.get(vm.offering).resource_words)
-    except shelf.NoSuchTemplate:
-        return {name: name for name in hot.read(vm.template).resources}

@@ -10,7 +10,7 @@ from portal.domain.catalog.hot import Role
 from portal.domain.people.models import User
 from portal.domain.store import vault
 from portal.domain.store.db import now
-from portal.domain.vms import answers
+from portal.domain.vms import answers, durations
 from portal.domain.vms.models import LaunchDraft, State, Vm
 from portal.domain.vms.provisioning import sealed_place
 from portal.domain.vms.review import Review
@@ -18,7 +18,12 @@ from portal.domain.vms.review import Review
 
 def vms_of(draft: LaunchDraft, review: Review, by: User) -> list[Vm]:
     """The VMs that the draft becomes; not in the database yet. The first one's request id is the draft's."""
-    return [_vm(number, draft, review, by) for number, _ in enumerate(review.names, 1)]
+    size = review.flavor.name if review.flavor else ""
+    usual = durations.usual(review.tenant, review.offering.name, size)
+    made = [_vm(number, draft, review, by) for number, _ in enumerate(review.names, 1)]
+    for vm in made:
+        vm.usual = usual.plain
+    return made
 
 
 def _vm(number: int, draft: LaunchDraft, review: Review, by: User) -> Vm:

@@ -10,7 +10,7 @@ from sqlalchemy import update
 from portal.domain.people.models import User
 from portal.domain.store import audit
 from portal.domain.store.db import db, now, only_writable
-from portal.domain.vms import counts, explain, news
+from portal.domain.vms import counts, durations, explain, news
 from portal.domain.vms.models import Finding, FindingKind, State, Transition, Vm
 
 __all__ = ["Event", "State", "actions", "allows", "born", "diagram", "fire", "pace", "stack_name"]
@@ -125,6 +125,7 @@ def fire(
     failure = str(values.get("failure") or "")
     counts.moved(vm, new, moment, failure or cause)
     news.moved(vm, values)
+    durations.note(vm, new, moment)
     db.session.add(
         Transition(
             vm_id=vm.id,
@@ -140,18 +141,19 @@ def fire(
     )
     detail = {"from": old.value, "to": new.value, "cause": cause}
     audit.record(f"vm.{event.value}", by=by, tenant_id=vm.tenant_id, vm_id=vm.id, detail=detail)
-    if new in {State.ACTIVE, State.DELETED}:
-        _settle_findings(vm.id, f"It is {new.value} now.")
+    _settle_findings(vm.id, new)
     db.session.expire(vm)
     return True
 
 
-def _settle_findings(vm_id: UUID, answer: str) -> None:
-    """What was found about the VM is over."""
+def _settle_findings(vm_id: UUID, new: State) -> None:
+    """What was found about the VM is over once it is there, or gone."""
+    if new not in {State.ACTIVE, State.DELETED}:
+        return
     db.session.execute(
         update(Finding)
         .where(Finding.vm_id == vm_id, Finding.resolved_at.is_(None), Finding.kind.in_(ABOUT_VMS))
-        .values(resolved_at=now(), answer=answer)
+        .values(resolved_at=now(), answer=f"It is {new.value} now.")
         .execution_options(synchronize_session=False)
     )
 

@@ -67,7 +67,8 @@ class Vm(Base):
     """A VM: what was asked for, the stack that makes it, and what was last seen of it.
 
     `sealed` holds the HOT parameters as sent (keys, user data) as sealed JSON; `spec` is what pages may show.
-    `look_at` is when somebody should look at it next; taking it forward is the claim.
+    `look_at` is when somebody should look at it next; taking it forward is the claim. `usual` is what
+    launches like it took when it was asked for (durations.Usual), so that a page computes nothing.
     """
 
     __tablename__ = "vms"
@@ -136,6 +137,7 @@ class Vm(Base):
     requested_at: Mapped[datetime] = mapped_column(default=now)
     active_at: Mapped[datetime | None]
     deleted_at: Mapped[datetime | None]
+    usual: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
 
     owner: Mapped[User] = relationship(lazy="joined", innerjoin=True)
     tenant: Mapped[Tenant] = relationship(lazy="joined", innerjoin=True)
@@ -193,6 +195,24 @@ class HeatEvent(Base):
     status: Mapped[str]
     reason: Mapped[str] = mapped_column(Text, default="")
     physical_id: Mapped[str | None] = mapped_column(index=True)
+
+
+class FinishedLaunch(Base):
+    """How long one launch took on a cloud, in seconds: from Heat's yes until it was there, and each resource.
+
+    Only the newest of each template and size are kept.
+    """
+
+    __tablename__ = "finished_launches"
+    __table_args__ = (Index(None, "cloud", "offering", "size", "id"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
+    cloud: Mapped[str] = mapped_column(Text)
+    offering: Mapped[str]
+    size: Mapped[str]
+    seconds: Mapped[float]
+    steps: Mapped[dict[str, Any]]
+    at: Mapped[datetime] = mapped_column(default=now)
 
 
 class Finding(Base):

@@ -15,7 +15,7 @@ from portal.domain.store import wake
 from portal.domain.store.db import db, now, transaction
 from portal.domain.store.errors import NotFound, Refused
 from portal.domain.tenants.models import Tenant
-from portal.domain.vms import lifecycle, power, quotas
+from portal.domain.vms import durations, lifecycle, power, quotas
 from portal.domain.vms.lifecycle import Event
 from portal.domain.vms.models import State, Vm
 
@@ -197,6 +197,7 @@ def _changes(vm: Vm, event: Event) -> dict[str, object]:
         "delete_tries": 0,
         "failure": None,
         "requested_at": now(),
+        "usual": durations.usual(vm.tenant, vm.offering, durations.size_of(vm.spec)).plain,
         "server_id": None,
         "private_ip": None,
         "public_ip": None,

@@ -15,7 +15,7 @@ from portal.domain.people.models import User
 from portal.domain.store.db import db
 from portal.domain.store.errors import Forbidden, NotFound, Refused
 from portal.domain.tenants.models import Tenant
-from portal.domain.vms import drafts, history, launching, names, quotas
+from portal.domain.vms import drafts, history, launching, names, progress, quotas
 from portal.domain.vms.lifecycle import State
 from portal.domain.vms.models import LaunchDraft, Vm
 from tests.support.world import BOTH, Worker, draft, fresh, launch, only
@@ -68,7 +68,7 @@ def test_a_template_that_went_away_leaves_its_vms_their_story(
     vm, unfinished = launch(ada, lab, "ready-made"), draft(ada, lab, "ready-made")
     work()
     (own_shelf / "ready-made.yaml").unlink()
-    assert history.progress(fresh(vm)).percent == 100
+    assert (told := progress.of(fresh(vm))).done == told.known
     assert {"server done"} <= {entry.words for entry in history.timeline(vm)}
     for refused in (lambda: drafts.submit(unfinished.id, by=ada), lambda: draft(ada, lab, "ready-made")):
         with pytest.raises(shelf.NoSuchTemplate):
