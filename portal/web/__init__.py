@@ -1,5 +1,7 @@
 """The pages: hangs everything that speaks HTTP to people onto the app."""
 
+from types import ModuleType
+
 from flask import Flask
 from flask_login import LoginManager
 from flask_wtf.csrf import CSRFProtect
@@ -50,12 +52,18 @@ def _remember_people(app: Flask) -> None:
 
 
 def _register(app: Flask) -> None:
+    for module in (*_everyones(), *_admins()):
+        app.register_blueprint(module.blueprint)
+
+
+def _everyones() -> tuple[ModuleType, ...]:
     from portal.web import (  # noqa: PLC0415 - views import guards
         account,
         auth,
         catalog,
         health,
         home,
+        inventory,
         keys,
         launch,
         links,
@@ -63,8 +71,13 @@ def _register(app: Flask) -> None:
         metrics,
         notices,
         usage,
-        vms,
     )
+
+    pages = (auth, home, account, links, catalog, keys, inventory, launch, usage, members, notices)
+    return (*pages, health, metrics)
+
+
+def _admins() -> tuple[ModuleType, ...]:
     from portal.web.admin import (  # noqa: PLC0415 - the same
         audit,
         credentials,
@@ -77,7 +90,4 @@ def _register(app: Flask) -> None:
         tenants,
     )
 
-    everyones = (auth, home, account, links, catalog, keys, vms, launch, usage, members, health, metrics)
-    admins = (tenants, quotas, people, drift, audit, credentials, system, events, support)
-    for module in (*everyones, notices, *admins):
-        app.register_blueprint(module.blueprint)
+    return (tenants, quotas, people, drift, audit, credentials, system, events, support)

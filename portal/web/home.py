@@ -4,7 +4,6 @@ from uuid import UUID
 
 from flask import (
     Blueprint,
-    current_app,
     flash,
     make_response,
     redirect,
@@ -19,14 +18,14 @@ from htmx_flask import request
 from portal.domain.catalog import keys
 from portal.domain.people.access import Permission
 from portal.domain.tenants import tenants
-from portal.domain.vms import drafts, quotas, vms
-from portal.web import paths
+from portal.domain.vms import drafts, inventory, quotas, vms
+from portal.domain.vms.inventory import Wanted
+from portal.web import cookies, paths
 from portal.web.frame import THEME_COOKIE, THEMES, can_launch, here
 from portal.web.guards import needs, public
 from portal.web.panels import panel
 
 blueprint = Blueprint("home", __name__)
-YEAR = 31_536_000
 SHOWN = 8
 
 
@@ -35,7 +34,7 @@ SHOWN = 8
 def show() -> ResponseReturnValue:
     """The newest VMs, launches left half-way, the quota, and what to do first."""
     tenant = here()
-    newest = vms.search(current_user, tenant_id=tenant.id if tenant else None)
+    newest = inventory.search(current_user, Wanted(tenant_id=tenant.id if tenant else None))
     facts = {
         "newest": newest,
         "every": min(filter(None, map(vms.wait, newest.items[:SHOWN])), default=None),
@@ -77,13 +76,4 @@ def choose_theme() -> ResponseReturnValue:
     """Light, dark, or as the system has it."""
     wanted = request.form.get("theme", "")
     back = paths.ours(paths.path_of(request.referrer or ""), url_for(".show"))
-    response = make_response(redirect(back))
-    response.set_cookie(
-        THEME_COOKIE,
-        wanted if wanted in THEMES else "",
-        max_age=YEAR,
-        samesite="Lax",
-        httponly=True,
-        secure=current_app.config["SESSION_COOKIE_SECURE"],
-    )
-    return response
+    return cookies.keep(make_response(redirect(back)), THEME_COOKIE, wanted if wanted in THEMES else "")

@@ -1,4 +1,4 @@
-"""VMs: the list, a VM's page that follows it live, and what people ask of it."""
+"""VMs: a VM's page that follows it live, and what people ask of it."""
 
 from typing import Any
 from uuid import UUID
@@ -10,40 +10,13 @@ from htmx_flask import request
 
 from portal.domain.people import access
 from portal.domain.people.access import Permission
-from portal.domain.tenants import tenants
-from portal.domain.tenants.tenants import Tenant
-from portal.domain.vms import drafts, explain, findings, history, power, progress, vms
+from portal.domain.vms import explain, findings, history, power, progress, vms
 from portal.domain.vms.vms import Event, State, Vm
-from portal.web import paths
 from portal.web.admin.words import KINDS
-from portal.web.frame import can_launch, here
 from portal.web.guards import needs
 from portal.web.panels import panel
 
 blueprint = Blueprint("vms", __name__, url_prefix="/vms")
-# So many tenants the list can be filtered by.
-MENU = 100
-
-
-@blueprint.get("/")
-@needs(Permission.VM_VIEW)
-def index() -> ResponseReturnValue:
-    """The VMs of the person's tenant, or of all tenants for who looks after them; htmx gets the rows."""
-    search, number = request.args.get("q", ""), request.args.get("page", 1, type=int)
-    state = next((each for each in State if each == request.args.get("state")), None)
-    tenant = _tenant()
-    tenant_id = tenant.id if tenant else None
-    page = vms.search(current_user, tenant_id=tenant_id, text=search, state=state, page=number)
-    facts = {"page": page, "q": search, "state": state, "tenant": tenant} | _list_facts(page)
-    if request.htmx:
-        return panel("vms/_rows.html", **facts)
-    return render_template(
-        "vms/index.html",
-        **facts,
-        states=list(State),
-        tenants=_choices(tenant),
-        drafts=drafts.open_of(current_user)[:3],
-    )
 
 
 @blueprint.get("/<uuid:vm_id>")
@@ -116,33 +89,6 @@ def fetch_console(vm_id: UUID) -> ResponseReturnValue:
     vm = vms.get(vm_id, for_=current_user)
     power.ask_console(vm, by=current_user)
     return redirect(url_for(".console", vm_id=vm.id))
-
-
-def _tenant() -> Tenant | None:
-    """Whose VMs are listed: a member's own tenant; who looks after all of them may filter by one."""
-    if not access.everywhere(current_user, Permission.VM_VIEW):
-        return here()
-    return tenants.seen(request.args.get("tenant", type=UUID), by=current_user)
-
-
-def _choices(chosen: Tenant | None) -> list[Tenant]:
-    """The tenants to filter by, as far as a menu holds them; the search finds the others by their names."""
-    if not access.everywhere(current_user, Permission.VM_VIEW):
-        return []
-    found = tenants.visible(current_user, limit=MENU)
-    return found if chosen is None or chosen in found else [chosen, *found]
-
-
-def _list_facts(page: vms.Page) -> dict[str, Any]:
-    """What the rows need besides the VMs: when to ask again, where the other pages are, what may be done."""
-    home, filters = here(), {name: request.args.get(name) or None for name in ("q", "state", "tenant")}
-    return {
-        "every": min(filter(None, map(vms.wait, page.items)), default=None),
-        "again": paths.path_of(request.full_path),
-        "page_url": lambda number: url_for(".index", page=number, **filters),
-        "can_launch": can_launch(home),
-        "everywhere": access.everywhere(current_user, Permission.VM_VIEW),
-    }
 
 
 def _facts(vm: Vm) -> dict[str, Any]:

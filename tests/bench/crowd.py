@@ -106,6 +106,7 @@ def _vm(number: ColumnElement[int], owner_id: UUID) -> dict[Any, Any]:
         Vm.state: literal(State.ACTIVE, Vm.state.type),
         Vm.state_since: literal(moment - _LATER, Vm.state_since.type),
         Vm.offering: literal("ubuntu-basic"),
+        Vm.image_name: literal(_SPEC["image"]["name"]),
         Vm.spec: literal(_SPEC, Vm.spec.type),
         Vm.template: literal((ROOT / "hot_templates/ubuntu-basic.yaml").read_text()),
         Vm.sealed: literal(bytes(range(256)) * 3, Vm.sealed.type),

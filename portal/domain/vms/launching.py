@@ -43,6 +43,7 @@ def _vm(number: int, draft: LaunchDraft, review: Review, by: User) -> Vm:
         state_since=moment,
         requested_at=moment,
         offering=review.offering.name,
+        image_name=review.image.name if review.image else None,
         spec=_spec(review, parameters),
         template=review.offering.template.text,
         sealed=vault.seal(json.dumps(parameters).encode(), place=sealed_place(vm_id)),

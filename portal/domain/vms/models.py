@@ -39,7 +39,7 @@ class FindingKind(StrEnum):
 
 
 _STATE = words(State)
-_BEGINNINGS = ("name", "private_ip", "public_ip")
+_BEGINNINGS = ("name", "private_ip", "public_ip", "image_name")
 
 
 def _some(name: str, *columns: str, where: str) -> Index:
@@ -89,6 +89,11 @@ class Vm(Base):
         _some("ix_vms_lease_ends_at", "lease_ends_at", where="lease_ends_at IS NOT NULL"),
         # For how a name or an address begins, whatever order the database's language gives texts.
         *(Index(None, each, postgresql_ops={each: "varchar_pattern_ops"}) for each in _BEGINNINGS),
+        # The list by name, of a tenant and of all of them; by who launched, and from what.
+        Index(None, "tenant_id", "name"),
+        Index("ix_vms_in_order_of_names", "name", "id"),
+        Index(None, "owner_id", "requested_at"),
+        Index(None, "offering", "requested_at"),
     )
 
     id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4)
@@ -102,6 +107,7 @@ class Vm(Base):
     state_since: Mapped[datetime] = mapped_column(default=now)
 
     offering: Mapped[str]
+    image_name: Mapped[str | None]
     spec: Mapped[dict[str, Any]]
     template: Mapped[str] = mapped_column(Text)
     sealed: Mapped[bytes]

@@ -1,12 +1,8 @@
-"""VMs: finding them, and asking for what people may ask of them."""
+"""VMs: asking for what people may ask of them."""
 
-import re
-from dataclasses import dataclass
-from math import ceil
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, func, or_, select
-from sqlalchemy.orm import load_only, selectinload
+from sqlalchemy import select
 
 from portal.domain.people import access
 from portal.domain.people.access import Permission
@@ -14,35 +10,13 @@ from portal.domain.people.models import User
 from portal.domain.store import wake
 from portal.domain.store.db import db, now, transaction
 from portal.domain.store.errors import NotFound, Refused
-from portal.domain.tenants.models import Tenant
 from portal.domain.vms import durations, lifecycle, power, quotas
 from portal.domain.vms.lifecycle import Event
 from portal.domain.vms.models import State, Vm
 
-__all__ = ["Event", "Page", "State", "Vm", "actions", "ask", "counts", "get", "is_awaiting"]
-__all__ += ["search", "wait"]
+__all__ = ["Event", "State", "Vm", "actions", "ask", "get", "is_awaiting", "wait"]
 
-PER_PAGE = 50
-# Beyond so many nobody pages: they aren't counted either.
-MOST_COUNTED = 2000
-MOST_TENANTS = 20
-# What a list shows of a VM.
-_LISTED = (
-    *(Vm.name, Vm.state, Vm.state_since, Vm.power, Vm.power_asked, Vm.trouble, Vm.private_ip, Vm.public_ip),
-    *(Vm.spec, Vm.requested_at, Vm.owner_id, Vm.tenant_id),
-)
 _NEEDS = {Event.DELETE: Permission.VM_DELETE, Event.RETRY: Permission.VM_LAUNCH}
-
-
-@dataclass(frozen=True)
-class Page:
-    """One page of a list; `more`: there are more than `total`, and nobody counted how many."""
-
-    items: list[Vm]
-    total: int
-    page: int
-    pages: int
-    more: bool = False
 
 
 def get(vm_id: UUID, *, for_: User) -> Vm:
@@ -51,54 +25,6 @@ def get(vm_id: UUID, *, for_: User) -> Vm:
     if vm is None or not access.allows(for_, Permission.VM_VIEW, vm.tenant_id):
         raise NotFound("There is no such VM, or it belongs to somebody else.")
     return vm
-
-
-def search(
-    user: User, *, tenant_id: UUID | None = None, text: str = "", state: State | None = None, page: int = 1
-) -> Page:
-    """The VMs the person may see, newest first; without a state those that are deleted are left out.
-
-    Within tenants the text may stand anywhere in a name or an address. Across all of them it is what an index
-    finds: how a name, an address or a tenant's name begins, or the id of a VM, a stack or a server.
-    """
-    conditions = [Vm.state == state] if state else [Vm.state != State.DELETED]
-    if tenant_id is not None:
-        conditions.append(Vm.tenant_id == tenant_id)
-    if not access.everywhere(user, Permission.VM_VIEW):
-        conditions.append(Vm.tenant_id.in_(user.tenant_ids))
-    if wanted := text.strip():
-        conditions.append(_contains(wanted) if len(conditions) > 1 else _begins(wanted))
-    counted = select(Vm.id).where(*conditions).limit(MOST_COUNTED + 1).subquery()
-    total = db.session.scalar(select(func.count()).select_from(counted)) or 0
-    more, total = total > MOST_COUNTED, min(total, MOST_COUNTED)
-    pages = max(1, ceil(total / PER_PAGE))
-    page = min(max(1, page), pages)
-    items = db.session.scalars(
-        select(Vm)
-        # What a list doesn't show stays away, and each owner and tenant is read once.
-        .options(
-            load_only(*_LISTED, raiseload=True),
-            selectinload(Vm.owner).load_only(User.name),
-            selectinload(Vm.tenant).load_only(Tenant.name),
-        )
-        .where(*conditions)
-        .order_by(Vm.requested_at.desc(), Vm.id)
-        .limit(PER_PAGE)
-        .offset((page - 1) * PER_PAGE)
-    )
-    return Page(list(items), total, page, pages, more)
-
-
-def counts(user: User, tenant_id: UUID) -> dict[State, int]:
-    """How many VMs the tenant has in each state, without the deleted ones."""
-    if not access.allows(user, Permission.VM_VIEW, tenant_id):
-        return {}
-    rows = db.session.execute(
-        select(Vm.state, func.count(Vm.id))
-        .where(Vm.tenant_id == tenant_id, Vm.state != State.DELETED)
-        .group_by(Vm.state)
-    )
-    return {row[0]: row[1] for row in rows}
 
 
 def ask(vm: Vm, event: Event, *, by: User) -> None:
@@ -147,33 +73,6 @@ def is_awaiting(user: User, tenant_id: UUID) -> bool:
     """Whether something of the person's own is on its way in the tenant."""
     working = select(Vm.id).where(Vm.tenant_id == tenant_id, Vm.state.in_(lifecycle.WORKING))
     return db.session.scalar(working.where(Vm.owner_id == user.id).limit(1)) is not None
-
-
-def _contains(text: str) -> ColumnElement[bool]:
-    like = f"%{_literally(text)}%"
-    return or_(*(column.ilike(like, escape="\\") for column in (Vm.name, Vm.private_ip, Vm.public_ip)))
-
-
-def _begins(text: str) -> ColumnElement[bool]:
-    """Each alternative has an index: names as they are typed or in small letters."""
-    found: list[ColumnElement[bool]] = [
-        column.like(f"{_literally(start)}%", escape="\\")
-        for column in (Vm.name, Vm.private_ip, Vm.public_ip)
-        for start in {text, text.lower()}
-    ]
-    of_tenants = Tenant.name.ilike(f"{_literally(text)}%", escape="\\")
-    if tenants := db.session.scalars(select(Tenant.id).where(of_tenants).limit(MOST_TENANTS)).all():
-        found.append(Vm.tenant_id.in_(tenants))
-    try:
-        known = UUID(text.removeprefix("vm-"))
-    except ValueError:
-        return or_(*found)
-    return or_(*found, Vm.id == known, Vm.stack_id == str(known), Vm.server_id == str(known))
-
-
-def _literally(text: str) -> str:
-    """For LIKE, whose wildcards mean themselves."""
-    return re.sub(r"([%_\\])", r"\\\1", text)
 
 
 def _cause(event: Event) -> str:

@@ -35,6 +35,7 @@ ACTS = {
     "vm.refreshed": "A VM was marked as OpenStack has it",
     "vm.looked_live": "Asked OpenStack about a VM",
     "vm.bundled": "Downloaded a VM's bundle",
+    "vm.exported": "Exported a list of VMs",
     "person.signed_in": "Signed in",
     "person.sign_in_refused": "A sign-in was refused",
     "person.signed_out": "Signed out",

@@ -5,18 +5,18 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-from flask import Blueprint, Response, redirect, render_template, stream_with_context, url_for
+from flask import Blueprint, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 from htmx_flask import request
 
 from portal.domain.people import access
 from portal.domain.people.access import Permission
-from portal.domain.store.db import now
 from portal.domain.tenants import tenants
 from portal.domain.vms import trail
 from portal.domain.vms.trail import Search
-from portal.web.admin import acts, rows
+from portal.web import rows
+from portal.web.admin import acts
 from portal.web.guards import needs
 from portal.web.panels import panel
 
@@ -54,13 +54,7 @@ def index() -> ResponseReturnValue:
 def export(form: str) -> ResponseReturnValue:
     """All that is found, as a file that is written while it is read."""
     wanted = _search(_asked(request.form))
-    entries = trail.export(wanted, current_user, form=form)
-    name = f"audit-{now():%Y%m%d-%H%M%S}.{form}"
-    return Response(
-        stream_with_context(rows.WRITERS[form](entries)),
-        mimetype=rows.TYPES[form],
-        headers={"Content-Disposition": f'attachment; filename="{name}"', "Cache-Control": "no-store"},
-    )
+    return rows.download("audit", trail.export(wanted, current_user, form=form), form)
 
 
 @blueprint.get("/chain")

@@ -8,7 +8,8 @@ from portal.domain.people.models import User
 from portal.domain.store.db import now
 from portal.domain.store.errors import Forbidden, NotFound, Refused
 from portal.domain.tenants.models import Tenant
-from portal.domain.vms import explain, lifecycle, power, quotas, vms
+from portal.domain.vms import explain, inventory, lifecycle, power, quotas, vms
+from portal.domain.vms.inventory import Wanted
 from portal.domain.vms.lifecycle import Event, State
 from portal.domain.vms.models import Vm
 from portal.domain.vms.power import Action
@@ -199,7 +200,7 @@ def test_a_console_that_can_not_be_had_says_why(vm: Vm, ada: User, cloud: Contro
 
 def test_support_sees_everything_and_changes_nothing(vm: Vm, sam: User) -> None:
     assert vms.get(vm.id, for_=sam).id == vm.id
-    assert vms.search(sam).total == 1
+    assert inventory.search(sam, Wanted()).total == 1
     assert vms.actions(vm, sam) == []
     with pytest.raises(Forbidden):
         vms.ask(vm, Event.DELETE, by=sam)
@@ -212,14 +213,14 @@ def test_support_sees_everything_and_changes_nothing(vm: Vm, sam: User) -> None:
 def test_a_stranger_finds_nothing(vm: Vm, eve: User) -> None:
     with pytest.raises(NotFound):
         vms.get(vm.id, for_=eve)
-    assert vms.search(eve).total == 0
-    assert vms.counts(eve, vm.tenant_id) == {}
+    assert inventory.search(eve, Wanted()).total == 0
+    assert inventory.counts(eve, vm.tenant_id) == {}
 
 
 def test_the_list_is_searched_by_name_and_address(vm: Vm, ada: User) -> None:
-    assert vms.search(ada, text=vm.name[:4]).total == 1
-    assert vms.search(ada, text=str(vm.private_ip)).total == 1
-    assert vms.search(ada, text="%").total == 0
-    assert vms.search(ada, state=State.ERROR).total == 0
-    assert vms.search(ada, tenant_id=vm.tenant_id, page=99).page == 1
-    assert vms.counts(ada, vm.tenant_id) == {State.ACTIVE: 1}
+    assert inventory.search(ada, Wanted(text=vm.name[:4])).total == 1
+    assert inventory.search(ada, Wanted(text=str(vm.private_ip))).total == 1
+    assert inventory.search(ada, Wanted(text="%")).total == 0
+    assert inventory.search(ada, Wanted(state=State.ERROR)).total == 0
+    assert inventory.search(ada, Wanted(tenant_id=vm.tenant_id), page=99).page == 1
+    assert inventory.counts(ada, vm.tenant_id) == {State.ACTIVE: 1}

@@ -13,7 +13,8 @@ import pytest
 from portal.config import ROOT
 from portal.domain.vms.lifecycle import Event
 from portal.domain.vms.power import Action
-from portal.web.admin import acts, rows
+from portal.web import rows
+from portal.web.admin import acts
 
 MOMENT = datetime(2026, 1, 2, 3, 4, 5, 6, tzinfo=UTC)
 

@@ -7,6 +7,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from flask import Response, stream_with_context
+
+from portal.domain.store.db import now
+
 Row = Mapping[str, Any]
 # So many lines are sent at once.
 AT_ONCE = 200
@@ -36,6 +40,16 @@ def as_lines(rows: Iterable[Row]) -> Iterator[str]:
 
 WRITERS: dict[str, Callable[[Iterable[Row]], Iterator[str]]] = {"csv": as_csv, "jsonl": as_lines}
 TYPES = {"csv": "text/csv", "jsonl": "application/jsonl"}
+
+
+def download(name: str, rows: Iterable[Row], form: str = "csv") -> Response:
+    """The rows as a file to keep, written while it is read; its name tells when."""
+    file = f"{name}-{now():%Y%m%d-%H%M%S}.{form}"
+    return Response(
+        stream_with_context(WRITERS[form](rows)),
+        mimetype=TYPES[form],
+        headers={"Content-Disposition": f'attachment; filename="{file}"', "Cache-Control": "no-store"},
+    )
 
 
 def _taken(buffer: io.StringIO) -> str:

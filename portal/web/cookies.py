@@ -1,0 +1,12 @@
+"""Cookies of our own: what a browser remembers of how somebody likes to see things."""
+
+from flask import Response, current_app
+
+YEAR = 31_536_000
+
+
+def keep(response: Response, name: str, value: str) -> Response:
+    """Has the browser keep it for a year, out of reach of scripts."""
+    secure = current_app.config["SESSION_COOKIE_SECURE"]
+    response.set_cookie(name, value, max_age=YEAR, samesite="Lax", httponly=True, secure=secure)
+    return response
