@@ -1,5 +1,5 @@
-// Small comforts on top of pages that work without them: copy buttons, ticking times, menus that close,
-// a word when the portal can't be reached, and no polling in a tab nobody looks at.
+// Small comforts on top of pages that work without them: copy buttons, ticking times, menus that close, changes
+// said aloud, a word when the portal can't be reached, and no polling in a tab nobody looks at.
 (() => {
   "use strict";
   const root = document.documentElement;
@@ -53,14 +53,41 @@
     }, 1600);
   }
 
+  // One live region speaks for the whole page; emptied first, so that the same words are heard again.
+  let waiting = [];
   function announce(words) {
+    waiting.push(words);
+    if (waiting.length > 1) return;
     const place = document.getElementById("announcer");
-    if (place) place.textContent = words;
+    place.textContent = "";
+    setTimeout(() => {
+      place.textContent = waiting.join(" ");
+      waiting = [];
+    }, 100);
+  }
+
+  // What a swap changed is heard where an element says so in data-say, and notices always;
+  // data-title is what the tab is called from then on.
+  const heard = new Map();
+  function hear(aloud) {
+    for (const element of document.querySelectorAll("[id][data-say]:not([hidden])")) {
+      const words = element.dataset.say;
+      if (aloud && words && heard.get(element.id) !== words) announce(words);
+      heard.set(element.id, words);
+    }
+    for (const notice of document.querySelectorAll("#notices > .notice:not([data-heard])")) {
+      notice.dataset.heard = "";
+      announce(notice.textContent.replace(/\s+/g, " ").trim());
+    }
+    const title = document.querySelector("[data-title]")?.dataset.title;
+    if (title && document.title !== title) document.title = title;
   }
 
   function offline(is) {
     const bar = document.getElementById("offline");
-    if (bar) bar.hidden = !is;
+    if (!bar || bar.hidden === !is) return;
+    bar.hidden = !is;
+    announce(is ? bar.dataset.say : "The portal is back.");
   }
 
   document.addEventListener("click", (event) => {
@@ -106,6 +133,26 @@
     for (const [name, value] of [...ctx.request.body]) if (value === "") ctx.request.body.delete(name);
   });
 
+  // Whoever had the focus keeps it, and goes to the content where the swap took its element away.
+  let focused = null;
+  document.addEventListener("htmx:before:swap", () => {
+    focused = document.activeElement === document.body ? null : document.activeElement;
+  });
+  document.addEventListener("htmx:after:swap", (event) => {
+    times();
+    hear(true);
+    const { sourceElement, target } = event.detail.ctx;
+    if (sourceElement?.matches?.(".filters")) count(target);
+    if (!focused || focused.isConnected) return;
+    const again = focused.id && document.getElementById(focused.id);
+    (again || document.getElementById("main")).focus({ preventScroll: true });
+  });
+
+  function count(results) {
+    const rows = results?.querySelectorAll?.("tbody > tr").length;
+    announce(rows ? `${rows} shown.` : "Nothing matches.");
+  }
+
   // An error page of something between us and the portal must not land inside a panel.
   document.addEventListener("htmx:before:swap", (event) => {
     const { ctx } = event.detail;
@@ -118,8 +165,10 @@
     if (event.detail.ctx.response.status < 500) offline(false);
   });
   document.addEventListener("htmx:error", () => offline(true));
-  document.addEventListener("htmx:after:swap", times);
 
-  document.addEventListener("DOMContentLoaded", times);
+  document.addEventListener("DOMContentLoaded", () => {
+    times();
+    hear(false);
+  });
   setInterval(times, 1000);
 })();

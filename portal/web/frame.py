@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from typing import Any
 from uuid import UUID
 
@@ -36,6 +37,8 @@ class Place:
     tone: str = "calm"
     # Whether the permission has to hold in the tenant the person works in.
     local: bool = False
+    # The keys that lead there, one after the other.
+    keys: str = ""
 
     @property
     def url(self) -> str:
@@ -47,29 +50,36 @@ class Place:
         return request.endpoint is not None and request.blueprint == self.endpoint.split(".")[0]
 
 
-NAVIGATION = (
-    Place("Home", "home.show", "house", Permission.HOME_VIEW),
-    Place("VMs", "vms.index", "server", Permission.VM_VIEW),
-    Place("Catalogue", "catalog.templates", "layout-grid", Permission.CATALOG_VIEW),
-    Place("SSH keys", "keys.index", "key-round", Permission.KEY_MANAGE),
-    Place("Members", "members.index", "users", Permission.MEMBER_VIEW, local=True),
-    Place("Usage", "usage.index", "cpu", Permission.QUOTA_VIEW, local=True),
-    Place("Tenants", "tenants.index", "building-2", Permission.TENANT_VIEW),
-    Place("Requests", "quotas.index", "hourglass", Permission.QUOTA_CHANGE, requests.how_many_wait),
-    Place("People", "people.index", "circle-user", Permission.PERSON_VIEW),
-    Place("Search", "support.search", "life-buoy", Permission.SUPPORT_VIEW),
-    Place("Findings", "drift.index", "search", Permission.FINDING_VIEW, findings.how_many_open),
-    Place(
-        "Credentials",
-        "credentials.index",
-        "lock",
-        Permission.CREDENTIAL_VIEW,
-        credentials.how_many_bad,
-        tone="bad",
+# By whom a place is about: one's own work, the tenant one works in, and all that is looked after.
+NAVIGATION = {
+    "My work": (
+        Place("Home", "home.show", "house", Permission.HOME_VIEW, keys="g h"),
+        Place("VMs", "vms.index", "server", Permission.VM_VIEW, keys="g v"),
+        Place("Catalogue", "catalog.templates", "layout-grid", Permission.CATALOG_VIEW, keys="g c"),
+        Place("SSH keys", "keys.index", "key-round", Permission.KEY_MANAGE),
     ),
-    Place("Audit", "audit.index", "list", Permission.AUDIT_VIEW),
-    Place("System", "system.show", "activity", Permission.SYSTEM_VIEW),
-)
+    "This tenant": (
+        Place("Usage", "usage.index", "gauge", Permission.QUOTA_VIEW, local=True),
+        Place("Members", "members.index", "users", Permission.MEMBER_VIEW, local=True),
+    ),
+    "All tenants": (
+        Place("Search", "support.search", "life-buoy", Permission.SUPPORT_VIEW),
+        Place("Findings", "drift.index", "radar", Permission.FINDING_VIEW, findings.how_many_open),
+        Place("Requests", "quotas.index", "inbox", Permission.QUOTA_CHANGE, requests.how_many_wait),
+        Place("Tenants", "tenants.index", "building-2", Permission.TENANT_VIEW),
+        Place("People", "people.index", "circle-user", Permission.PERSON_VIEW),
+        Place(
+            "Credentials",
+            "credentials.index",
+            "lock",
+            Permission.CREDENTIAL_VIEW,
+            credentials.how_many_bad,
+            tone="bad",
+        ),
+        Place("Audit", "audit.index", "scroll-text", Permission.AUDIT_VIEW),
+        Place("System", "system.show", "activity", Permission.SYSTEM_VIEW),
+    ),
+}
 
 
 class Frame:
@@ -119,12 +129,20 @@ class Frame:
         return access.allows(current_user, Permission.SUPPORT_VIEW)
 
     @property
-    def nav(self) -> list[Place]:
-        """The places this person's role may go to."""
+    def can_launch(self) -> bool:
+        """Whether they may launch in the tenant they work in."""
+        return can_launch(self.tenant)
+
+    @cached_property
+    def nav(self) -> dict[str, list[Place]]:
+        """The places this person's role may go to, by the words above them."""
+        return {words: found for words, places in NAVIGATION.items() if (found := self._open(places))}
+
+    def _open(self, places: tuple[Place, ...]) -> list[Place]:
         here = self.tenant.id if self.tenant else None
         return [
             place
-            for place in NAVIGATION
+            for place in places
             if access.allows(current_user, place.permission, here if place.local else None)
         ]
 

@@ -121,7 +121,8 @@ def cut(css: str) -> str:
 
 def words_of_pages() -> set[str]:
     """Every word of templates, views and script: a class is used if its name is among them."""
-    places = [*WEB.rglob("*.html"), *WEB.rglob("*.py"), STATIC / "portal.js"]
+    scripts = (path for path in STATIC.glob("*.js") if path.name != "htmx.js")
+    places = [*WEB.rglob("*.html"), *WEB.rglob("*.py"), *scripts]
     return {word for place in places for word in re.findall(r"[A-Za-z][\w-]*", place.read_text("utf-8"))}
 
 

@@ -161,7 +161,7 @@ class Answer:
 
     def form(self, action: str | None = None, *, button: str | None = None) -> "Form":
         """The form whose action ends so, or that has the button; the only one in <main> needs neither."""
-        forms = self.all("//main//form" if not (action or button) else "//form")
+        forms = self.all("//main//form" if not (action or button) else "//form[not(@method='dialog')]")
         if action:
             forms = [form for form in forms if (form.get("action") or self.url).endswith(action)]
         if button:
@@ -202,7 +202,7 @@ class Answer:
 
     def _form_mistakes(self, form: html.HtmlElement) -> Iterator[str]:
         method = form.get("method", "").lower()
-        if method not in ("get", "post"):
+        if method not in ("get", "post", "dialog"):
             yield "a form without its method"
         if method == "post" and len(form.xpath(".//input[@name='csrf_token']")) != 1:
             yield f"the form to {form.get('action')} lacks its token"

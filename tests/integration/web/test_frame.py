@@ -86,3 +86,19 @@ def test_the_navigation_marks_where_one_is(page: Page, ada: User) -> None:
     page.sign_in(ada)
     places = page.get("/catalogue/sizes").words("//nav[@aria-label='Main']//a[@aria-current='page']")
     assert places == ["Catalogue"]
+
+
+def test_the_places_stand_in_groups_by_whom_they_are_about(page: Page, ada: User, root: User) -> None:
+    page.sign_in(ada)
+    assert page.get("/").words("//nav[@aria-label='Main']/p") == ["My work", "This tenant"]
+    page.sign_in(root)
+    home = page.get("/")
+    assert home.words("//nav[@aria-label='Main']/p") == ["My work", "This tenant", "All tenants"]
+    assert home.one("//*[@data-key='g v']").get("href") == "/vms/"
+
+
+def test_a_launch_is_offered_where_one_may_launch(page: Page, ada: User, sam: User) -> None:
+    page.sign_in(ada)
+    assert page.get("/keys/").one("//*[@data-key='n']").get("href") == "/launch/"
+    page.sign_in(sam)
+    assert page.get("/keys/").all("//*[@data-key='n']") == []
