@@ -27,8 +27,8 @@ from portal.domain.catalog import catalog
 from portal.domain.store import keyring, verification, volatile, wake
 from portal.domain.store.db import db
 from portal.domain.tenants import doctor as doctoring
+from portal.domain.vms import changing, ladder, polling, provisioning
 from portal.domain.vms import handover as handovers
-from portal.domain.vms import ladder, polling, provisioning
 from portal.domain.vms import power as powers
 from portal.domain.vms import reconcile as reconciling
 
@@ -86,6 +86,7 @@ def _left_behind(job: Job, *_: object) -> None:
         "poll": polling.release,
         "poll_in_turn": polling.release,
         "settle": ladder.release,
+        "change": changing.release,
     }.get(what)
     try:
         with app().app_context():
@@ -169,6 +170,11 @@ def resume(tenant_id: str, request_id: str | None = None) -> None:
 def settle(finding_id: str, request_id: str | None = None) -> None:
     """Goes on with what an admin asked about a finding."""
     _do("settle", ladder.step, finding_id, request_id)
+
+
+def change(change_id: str, request_id: str | None = None) -> None:
+    """Goes on with a change of a VM."""
+    _do("change", changing.step, change_id, request_id)
 
 
 def _do(job: str, call: Callable[[UUID], object], subject: str, request_id: str | None) -> None:

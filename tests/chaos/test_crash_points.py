@@ -17,9 +17,9 @@ from portal.domain.people.models import User
 from portal.domain.store import wake
 from portal.domain.store.db import db, now
 from portal.domain.tenants.models import Tenant
-from portal.domain.vms import deletions, drafts, lifecycle, reconcile, remedies, vms
+from portal.domain.vms import changes, deletions, drafts, lifecycle, reconcile, remedies, vms, wishes
 from portal.domain.vms.lifecycle import Event, State
-from portal.domain.vms.models import Finding, Vm
+from portal.domain.vms.models import Change, Finding, Vm
 from portal.domain.vms.remedies import Remedy
 from portal.sandbox.control import Control
 from portal.sandbox.faults import Fault
@@ -82,6 +82,16 @@ class World:
         self.ask(ask, is_asked)
         self.work(until=lambda: not only(Finding).asked and self.state() not in lifecycle.WORKING)
 
+    def change(self, wish: Callable[[Vm], changes.Wish]) -> None:
+        """A person asks for a change, and it comes to its end."""
+
+        def is_asked() -> bool:
+            db.session.rollback()
+            return db.session.scalar(select(Change.id)) is not None
+
+        self.ask(lambda ada: changes.ask(only(Vm), wish(only(Vm)), by=ada), is_asked)
+        self.work(until=lambda: not only(Change).is_open)
+
     def vm_id(self) -> UUID | None:
         db.session.rollback()
         return db.session.scalar(select(Vm.id).where(Vm.client_request_id == self.draft))
@@ -96,7 +106,8 @@ class World:
             self.stage.work_once()
             if until() if until else self.state() not in lifecycle.WORKING:
                 return
-            due = [finding.due_at for finding in db.session.scalars(select(Finding)) if finding.due_at]
+            rows = (*db.session.scalars(select(Finding)), *db.session.scalars(select(Change)))
+            due = [row.due_at for row in rows if row.due_at]
             seconds = (min([only(Vm).look_at, *due]) - now()).total_seconds()
             # What is overdue waits for the end of a killed process's word that it is on the queue.
             self.stage.pass_time(seconds if seconds > 0 else wake.MARKED_SECONDS)
@@ -166,6 +177,24 @@ def launch_with_a_lost_answer(world: World) -> None:
     world.stage.control.faults.add(Fault("drop_after", "POST", "orchestration", "/stacks$"))
     world.launch()
     world.work()
+
+
+def resize(world: World) -> None:
+    """Another size: Heat changes the server, which stays the same one."""
+    world.change(lambda vm: wishes.resize(vm, medium(vm)))
+    assert only(Vm).spec["flavor"]["name"] == "m1.medium"
+
+
+def resize_fails(world: World) -> None:
+    """The cloud has no room for the larger size: all is put back as it was."""
+    world.stage.control.set_quota(PROJECT, cores=1)
+    world.change(lambda vm: wishes.resize(vm, medium(vm)))
+    assert only(Vm).spec["flavor"]["name"] == "m1.small"
+
+
+def medium(vm: Vm) -> str:
+    """The id of the larger size."""
+    return next(size.flavor.os_id for size in wishes.sizes(vm) if size.flavor.name == "m1.medium")
 
 
 def delete_fails(world: World) -> None:
@@ -267,6 +296,8 @@ SCENES = (
     Scene(delete, launch, State.DELETED),
     Scene(delete_on_the_way, None, State.DELETED),
     Scene(launch_with_a_lost_answer, None, State.ACTIVE),
+    Scene(resize, launch, State.ACTIVE),
+    Scene(resize_fails, launch, State.ACTIVE),
     Scene(delete_fails, launch, State.ERROR),
     Scene(check_and_delete, delete_is_blocked, State.ERROR),
     Scene(remove_what_blocks, delete_is_blocked, State.DELETED),
@@ -304,7 +335,7 @@ def live(world: World, scene: Scene, dies_at: Point | None = None) -> list[Point
 # Where a VM's launch, retry and delete are written, and the remedies of an admin.
 ROOMS = (
     *("drafts", "vms", "provisioning", "polling", "verdicts", "deletions", "claims"),
-    *("remedies", "ladder", "rungs", "blockers"),
+    *("remedies", "ladder", "rungs", "blockers", "changes", "changing", "ending"),
 )
 # What the scenes pass by, and why.
 NOT_VISITED = {
@@ -318,6 +349,8 @@ NOT_VISITED = {
     "provisioning._earlier_stuck": "asks Heat again for a deletion that failed, and counts it",
     "polling.release": "the same",
     "ladder.release": "the same",
+    "changing.release": "the same",
+    "ending.unknown": "the VM is deleted, or Heat can't undo what failed",
     "verdicts._lost_server": "reads the server that isn't in the list, and outputs",
     "blockers._floating_ip_used_by": "reads",
     "verdicts._deletion": "asks Heat again for a deletion that was accepted and never began",

@@ -16,8 +16,18 @@ from portal.domain.store import verification
 from portal.domain.store.db import Base, db, now, transaction
 from portal.domain.tenants import credentials, doctor, tenants
 from portal.domain.tenants.models import Tenant
-from portal.domain.vms import drafts, handover, ladder, lifecycle, polling, power, provisioning, reconcile
-from portal.domain.vms.models import Finding, LaunchDraft, State, Vm
+from portal.domain.vms import (
+    changing,
+    drafts,
+    handover,
+    ladder,
+    lifecycle,
+    polling,
+    power,
+    provisioning,
+    reconcile,
+)
+from portal.domain.vms.models import Change, Finding, LaunchDraft, State, Vm
 from portal.openstack.cloud import Access, Cloud, MemoryTokens, Password
 
 PASSWORD = "correct-horse-1"
@@ -64,6 +74,7 @@ class Worker:
             *((provisioning.step, vm_id) for vm_id in due.steps),
             *((polling.poll, tenant_id) for tenant_id in (*due.tenants, *due.resting)),
             *((power.step, vm_id) for vm_id in due.powers),
+            *((changing.step, change_id) for change_id in due.changes),
             *((ladder.step, finding_id) for finding_id in due.settles),
             *((reconcile.sweep, tenant_id) for tenant_id in due.reconciles),
             *((doctor.examine, credential_id) for credential_id in due.doctors),
@@ -93,7 +104,8 @@ class Worker:
             select(func.min(Vm.look_at), func.min(Vm.power_due_at)).where(Vm.state != State.DELETED)
         ).one()
         asked = db.session.scalar(select(func.min(Finding.due_at)).where(Finding.resolved_at.is_(None)))
-        waits = [(moment - now()).total_seconds() for moment in (*moments, asked) if moment]
+        changed = db.session.scalar(select(func.min(Change.due_at)))
+        waits = [(moment - now()).total_seconds() for moment in (*moments, asked, changed) if moment]
         return max(0.05, min(waits, default=1.0))
 
     def _on_its_way(self) -> list[str]:
@@ -102,7 +114,12 @@ class Worker:
             f"{vm.name} {vm.state} {vm.power_asked or ''} {vm.trouble or ''}"
             for vm in db.session.scalars(select(Vm)).unique()
             if vm.state in lifecycle.WORKING or vm.power_asked
-        ] + [str(asked) for asked in db.session.scalars(select(Finding.asked)) if asked]
+        ] + [
+            str(asked)
+            for column in (Finding.asked, Change.due_at)
+            for asked in db.session.scalars(select(column))
+            if asked
+        ]
 
 
 def add_person(email: str, role: Role, *tenants_of: Tenant) -> User:

@@ -23,6 +23,7 @@ class Permission(StrEnum):
     VM_LAUNCH = "vm.launch"
     VM_DELETE = "vm.delete"
     VM_POWER = "vm.power"
+    VM_CHANGE = "vm.change"
     VM_CONSOLE = "vm.console"
     USAGE_VIEW = "usage.view"
     MEMBER_VIEW = "member.view"
@@ -59,7 +60,7 @@ _ANYONE = {P.HOME_VIEW, P.ACCOUNT_MANAGE, P.TENANT_SWITCH, P.CATALOG_VIEW, P.KEY
 IN_OWN_TENANTS: dict[Role, frozenset[Permission]] = {
     role: frozenset(
         _ANYONE
-        | {P.CATALOG_REFRESH, P.VM_VIEW, P.VM_LAUNCH, P.VM_DELETE, P.VM_POWER, P.VM_CONSOLE}
+        | {P.CATALOG_REFRESH, P.VM_VIEW, P.VM_LAUNCH, P.VM_DELETE, P.VM_POWER, P.VM_CHANGE, P.VM_CONSOLE}
         | {P.QUOTA_VIEW, P.QUOTA_REQUEST}
     )
     for role in (Role.MEMBER, Role.ADMIN)
@@ -119,6 +120,7 @@ MEANINGS: dict[Permission, str] = {
     P.VM_VIEW: "See VMs and what happened to them",
     P.VM_LAUNCH: "Launch VMs, and launch failed ones again",
     P.VM_POWER: "Start, stop and restart VMs",
+    P.VM_CHANGE: "Resize VMs, change their firewall, address and name, rebuild them, extend their lease",
     P.VM_CONSOLE: "Have the console output of VMs fetched, and read it",
     P.VM_DELETE: "Delete VMs",
     P.USAGE_VIEW: "See who uses how much",

@@ -40,6 +40,11 @@ def power(vm_id: UUID) -> None:
     _put(VMS, "power", vm_id)
 
 
+def change(change_id: UUID) -> None:
+    """Somebody should go on with this change of a VM."""
+    _put(VMS, "change", change_id)
+
+
 def console(vm_id: UUID) -> None:
     """Somebody should fetch this VM's console output."""
     _put(CHORES, "console", vm_id)

@@ -38,6 +38,17 @@ class FindingKind(StrEnum):
     STUCK_DELETE = "stuck_delete"
 
 
+class ChangeKind(StrEnum):
+    """What may be changed of a VM that is there."""
+
+    RESIZE = "resize"
+    FIREWALL = "firewall"
+    ATTACH = "attach_ip"
+    DETACH = "detach_ip"
+    RENAME = "rename_server"
+    REBUILD = "rebuild"
+
+
 _STATE = words(State)
 _BEGINNINGS = ("name", "private_ip", "public_ip", "image_name")
 
@@ -161,6 +172,51 @@ class VmTag(Base):
 
     vm_id: Mapped[UUID] = mapped_column(ForeignKey("vms.id"), primary_key=True)
     tag: Mapped[str] = mapped_column(String(32), primary_key=True)
+
+
+class Change(Base):
+    """A change of a running VM that somebody asked for, and what came of it.
+
+    `wanted` and `before` are parameters of its stack. What failed in Heat is being undone while `failure` is
+    set and it hasn't ended. `done`: it came true; `answer` says what became of it.
+    """
+
+    __tablename__ = "changes"
+    __table_args__ = (
+        Index(None, "vm_id", "asked_at"),
+        Index(
+            "uq_changes_open",
+            "vm_id",
+            unique=True,
+            sqlite_where=text("ended_at IS NULL"),
+            postgresql_where=text("ended_at IS NULL"),
+        ),
+        _some("ix_changes_due_at", "due_at", where="due_at IS NOT NULL"),
+    )
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4)
+    vm_id: Mapped[UUID] = mapped_column(ForeignKey("vms.id"))
+    kind: Mapped[ChangeKind] = mapped_column(words(ChangeKind))
+    title: Mapped[str] = mapped_column(Text)
+    wanted: Mapped[dict[str, Any]]
+    before: Mapped[dict[str, Any]]
+    amounts: Mapped[dict[str, Any]]
+    spec: Mapped[dict[str, Any]]
+    by_id: Mapped[UUID] = mapped_column(ForeignKey("users.id"))
+    asked_at: Mapped[datetime] = mapped_column(default=now)
+    due_at: Mapped[datetime | None]
+    sent_at: Mapped[datetime | None]
+    trouble: Mapped[str | None] = mapped_column(Text)
+    failure: Mapped[str | None] = mapped_column(Text)
+    ended_at: Mapped[datetime | None]
+    done: Mapped[bool] = mapped_column(default=False)
+    answer: Mapped[str | None] = mapped_column(Text)
+    by: Mapped[User] = relationship(lazy="joined", innerjoin=True)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it is on its way."""
+        return self.ended_at is None
 
 
 class Transition(Base):

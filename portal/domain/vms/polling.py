@@ -14,7 +14,7 @@ from portal.domain.catalog import catalog
 from portal.domain.store import verification, wake
 from portal.domain.store.db import db, now
 from portal.domain.tenants import clouds, doctor, revoking
-from portal.domain.vms import claims, ladder, lifecycle, provisioning, reconcile, verdicts
+from portal.domain.vms import changing, claims, ladder, lifecycle, provisioning, reconcile, verdicts
 from portal.domain.vms.models import State, Vm
 from portal.openstack.cloud import Cloud
 from portal.openstack.errors import NotFound
@@ -51,6 +51,7 @@ class Due:
     tenants: Sequence[UUID]
     resting: Sequence[UUID]
     powers: Sequence[UUID]
+    changes: Sequence[UUID]
     catalogs: Sequence[UUID]
     reconciles: Sequence[UUID]
     doctors: Sequence[UUID]
@@ -75,6 +76,7 @@ def due(*, resting: int = IN_TURN * RESTING_JOBS) -> Due:
         tenants=in_flight,
         resting=[each for each in _resting(moment, resting) if each not in in_flight],
         powers=db.session.scalars(select(Vm.id).where(Vm.power_due_at <= moment).limit(DUE_AT_ONCE)).all(),
+        changes=changing.due(),
         catalogs=catalog.due(),
         reconciles=reconcile.due(),
         doctors=doctor.due(),
@@ -105,6 +107,7 @@ def tick() -> int:
         (found.steps, wake.vm),
         (found.tenants, wake.tenant),
         (found.powers, wake.power),
+        (found.changes, wake.change),
         (found.catalogs, wake.catalog),
         (found.reconciles, wake.reconcile),
         (found.doctors, wake.doctor),

@@ -1,0 +1,205 @@
+"""Wishes: the changes that a VM's own template allows, each with what it means for Heat and for the quota."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+from sqlalchemy import select
+
+from portal.domain.catalog import catalog, conditions, hot, shelf
+from portal.domain.catalog.hot import Parameter, Role, Template
+from portal.domain.catalog.models import Flavor, Image
+from portal.domain.catalog.shelf import Offering
+from portal.domain.store import vault
+from portal.domain.store.db import db
+from portal.domain.store.errors import Refused
+from portal.domain.tenants import tenants
+from portal.domain.vms import changes, quotas
+from portal.domain.vms.changes import Wish
+from portal.domain.vms.models import ChangeKind, Vm
+from portal.domain.vms.provisioning import sealed_place
+
+FIREWALL = "firewall"
+
+
+@dataclass(frozen=True)
+class Size:
+    """A flavor that a VM might have; `why` says why it can't, `cost` what it would add to the use."""
+
+    flavor: Flavor
+    cost: quotas.Amount
+    why: str = ""
+
+
+def parameters(vm: Vm) -> dict[str, Any]:
+    """The parameters of the VM's stack, defaults for those that weren't given. Raises vault.Unsealable."""
+    given: dict[str, Any] = json.loads(vault.unseal(vm.sealed, place=sealed_place(vm.id)))
+    defaults = {one.name: one.default for one in hot.read(vm.template).parameters if one.has_default}
+    return defaults | given
+
+
+def can(vm: Vm, role: Role) -> bool:
+    """Whether the VM's template has a parameter of this part."""
+    return hot.read(vm.template).filled_by(role) is not None
+
+
+def sizes(vm: Vm) -> list[Size]:
+    """The sizes of the tenant's cloud beside the one it has, those that can be had first."""
+    found = [
+        _size(vm, flavor)
+        for flavor in catalog.flavors(vm.tenant_id)
+        if flavor.os_id != (vm.spec.get("flavor") or {}).get("id")
+    ]
+    return sorted(found, key=lambda size: bool(size.why))
+
+
+def resize(vm: Vm, flavor_id: str) -> Wish:
+    """The VM with another flavor. Raises Refused."""
+    size = next((size for size in sizes(vm) if size.flavor.os_id == flavor_id), None)
+    if size is None:
+        raise Refused("Choose another size than it has.", field="flavor")
+    if size.why:
+        raise Refused(f"{size.flavor.name} can't be had. {size.why}", field="flavor")
+    flavor = size.flavor
+    now = (vm.spec.get("flavor") or {}).get("name", "another size")
+    return _wish(
+        vm,
+        ChangeKind.RESIZE,
+        f"Size from {now} to {flavor.name}",
+        {_name(vm, Role.FLAVOR): flavor.os_id},
+        amount=replace(_like(vm), vcpus=flavor.vcpus, ram_mib=flavor.ram_mib, gpus=flavor.gpus),
+        spec={"flavor": flavor_facts(flavor)},
+    )
+
+
+def firewalls(vm: Vm) -> list[tuple[str, str]]:
+    """The firewall presets of the VM's template: (value, words)."""
+    parameter = hot.read(vm.template).parameter(FIREWALL)
+    return [(value, say(vm, parameter, value)) for value in parameter.choices] if parameter else []
+
+
+def firewall(vm: Vm, preset: str, ssh_from: str = "") -> Wish:
+    """The VM behind another firewall; `ssh_from` counts where its template knows it. Raises Refused."""
+    template = hot.read(vm.template)
+    parameter = template.parameter(FIREWALL)
+    if parameter is None or preset not in parameter.choices:
+        raise Refused("Choose one of the firewalls.", field="firewall")
+    wanted: dict[str, Any] = {FIREWALL: preset}
+    source = template.filled_by(Role.SSH_FROM)
+    if source and ssh_from and preset == "mine":
+        checked = template.validate({source.name: ssh_from}, partial=True)
+        if checked.errors:
+            raise Refused(checked.errors[source.name], field="ssh_from")
+        wanted[source.name] = checked.values[source.name]
+    said = say(vm, parameter, preset)
+    spec = {"answers": {parameter.label: said}}
+    return _wish(vm, ChangeKind.FIREWALL, f"Firewall: {said}", wanted, spec=spec)
+
+
+def address(vm: Vm, *, wanted: bool) -> Wish:
+    """The VM with or without a floating IP. Raises Refused."""
+    if wanted and (words := no_address(vm)):
+        raise Refused(words)
+    kind = ChangeKind.ATTACH if wanted else ChangeKind.DETACH
+    words = "A public address" if wanted else f"No public address ({vm.public_ip} is released)"
+    amount = replace(_like(vm), floating_ips=int(wanted))
+    given = {_name(vm, Role.FLOATING_IP): wanted}
+    template = hot.read(vm.template)
+    resources = conditions.resources_made(template, parameters(vm) | given)
+    return _wish(vm, kind, words, given, amount=amount, spec={"floating_ip": wanted, "resources": resources})
+
+
+def no_address(vm: Vm) -> str:
+    """Why the VM can't have a floating IP; empty: it can."""
+    if not can(vm, Role.FLOATING_IP):
+        return "Its template has no floating IP."
+    mine = (vm.spec.get("network") or {}).get("id")
+    network = next((one for one in tenants.networks(vm.tenant_id) if one.network_id == mine), None)
+    if network is None or not network.gives_floating_ips:
+        return "Its network gives no floating IPs."
+    external = hot.read(vm.template).filled_by(Role.EXTERNAL_NETWORK)
+    if external and not parameters(vm).get(external.name):
+        return "It was launched without a way out of its network."
+    return ""
+
+
+def rename(vm: Vm, name: str) -> Wish:
+    """The VM's server under another name. Raises Refused."""
+    return _wish(vm, ChangeKind.RENAME, f"Server's name: {name}", {_name(vm, Role.NAME): name})
+
+
+def say(vm: Vm, parameter: Parameter, value: object) -> str:
+    """A parameter's value in the words of the shelf, as far as it has any."""
+    offering = _offering(vm)
+    return offering.say(parameter, value) if offering else parameter.as_text(value)
+
+
+def flavor_facts(flavor: Flavor) -> dict[str, Any]:
+    """What pages show of a VM's size."""
+    return {
+        "id": flavor.os_id,
+        "name": flavor.name,
+        "vcpus": flavor.vcpus,
+        "ram_mib": flavor.ram_mib,
+        "disk_gib": flavor.disk_gib,
+        "gpus": flavor.gpus,
+    }
+
+
+def _wish(
+    vm: Vm,
+    kind: ChangeKind,
+    title: str,
+    wanted: Mapping[str, Any],
+    *,
+    amount: quotas.Amount | None = None,
+    spec: Mapping[str, Any] | None = None,
+) -> Wish:
+    known = parameters(vm)
+    before = {name: known.get(name, "") for name in wanted}
+    if before == dict(wanted):
+        raise Refused("It is so already.")
+    return Wish(kind, title, wanted, before, amount or _like(vm), spec or {})
+
+
+def _like(vm: Vm) -> quotas.Amount:
+    return changes.held(vm)
+
+
+def _name(vm: Vm, role: Role) -> str:
+    template: Template = hot.read(vm.template)
+    parameter = template.filled_by(role)
+    if parameter is None:
+        raise Refused("The VM's template doesn't let this be changed.")
+    return parameter.name
+
+
+def _size(vm: Vm, flavor: Flavor) -> Size:
+    after = replace(_like(vm), vcpus=flavor.vcpus, ram_mib=flavor.ram_mib, gpus=flavor.gpus)
+    before, wanted = asdict(_like(vm)), asdict(after)
+    more = quotas.Amount(**{name: max(0, wanted[name] - before[name]) for name in wanted})
+    return Size(flavor, more, _why_not(vm, flavor, more))
+
+
+def _why_not(vm: Vm, flavor: Flavor, more: quotas.Amount) -> str:
+    has = vm.spec.get("flavor") or {}
+    if 0 < flavor.disk_gib < has.get("disk_gib", 0):
+        return f"Its disk of {has['disk_gib']} GiB can't shrink to {flavor.disk_gib} GiB."
+    offering, image = _offering(vm), _image(vm)
+    if offering and (words := catalog.too_small(flavor, offering, image)):
+        return words
+    short = [line for line in quotas.lines(vm.tenant, more, of=vm.owner_id) if not line.fits]
+    return f"Over the quota ({quotas.shortage(short)})." if short else ""
+
+
+def _image(vm: Vm) -> Image | None:
+    wanted = (vm.spec.get("image") or {}).get("id")
+    return db.session.scalar(select(Image).where(Image.tenant_id == vm.tenant_id, Image.os_id == wanted))
+
+
+def _offering(vm: Vm) -> Offering | None:
+    try:
+        return shelf.get(vm.offering, hidden=True)
+    except shelf.NoSuchTemplate:
+        return None
