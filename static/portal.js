@@ -106,6 +106,13 @@
     menu.querySelector("summary").focus();
   });
 
+  // One box ticks all of its form that bear a name.
+  document.addEventListener("change", (event) => {
+    const { check } = event.target.dataset;
+    if (!check) return;
+    for (const box of event.target.form.querySelectorAll(`[name="${check}"]`)) box.checked = event.target.checked;
+  });
+
   // A form that was sent says so, and is not sent twice by an impatient click.
   document.addEventListener("submit", (event) => {
     const form = event.target;

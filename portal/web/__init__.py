@@ -52,14 +52,16 @@ def _remember_people(app: Flask) -> None:
 
 
 def _register(app: Flask) -> None:
-    for module in (*_everyones(), *_admins()):
-        app.register_blueprint(module.blueprint)
+    # Several files of one noun share its blueprint.
+    for blueprint in dict.fromkeys(module.blueprint for module in (*_everyones(), *_admins())):
+        app.register_blueprint(blueprint)
 
 
 def _everyones() -> tuple[ModuleType, ...]:
     from portal.web import (  # noqa: PLC0415 - views import guards
         account,
         auth,
+        bulk,
         catalog,
         health,
         home,
@@ -73,7 +75,7 @@ def _everyones() -> tuple[ModuleType, ...]:
         usage,
     )
 
-    pages = (auth, home, account, links, catalog, keys, inventory, launch, usage, members, notices)
+    pages = (auth, home, account, links, catalog, keys, bulk, inventory, launch, usage, members, notices)
     return (*pages, health, metrics)
 
 

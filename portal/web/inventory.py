@@ -16,7 +16,7 @@ from portal.domain.people import access
 from portal.domain.people.access import Permission
 from portal.domain.tenants import tenants
 from portal.domain.tenants.tenants import Tenant
-from portal.domain.vms import drafts, inventory, vms
+from portal.domain.vms import bulk, drafts, inventory, vms
 from portal.domain.vms.inventory import Sort, Wanted
 from portal.domain.vms.vms import State
 from portal.web import cookies, paths, rows
@@ -172,6 +172,7 @@ def _list_facts(page: inventory.Page, asked: dict[str, str], wanted: Wanted) -> 
         "page_url": lambda number: _address(asked | {"page": str(number)}),
         "filtered": {name: value for name, value in asked.items() if name != "sort"},
         "can_launch": can_launch(here()),
+        "can_pick": bulk.may(current_user),
         "everywhere": everywhere,
         "columns": columns,
         "all_columns": {name: COLUMNS[name][0] for name in COLUMNS if everywhere or name != "tenant"},

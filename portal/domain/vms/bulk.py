@@ -1,0 +1,112 @@
+"""Bulk: several VMs started, stopped or deleted at once: what will happen to each, and what came of it."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+from uuid import UUID
+
+from sqlalchemy import select
+
+from portal.domain.people import access
+from portal.domain.people.access import Permission
+from portal.domain.people.models import User
+from portal.domain.store.db import db
+from portal.domain.store.errors import DomainError
+from portal.domain.tenants import standing
+from portal.domain.vms import power, quotas, vms
+from portal.domain.vms.lifecycle import Event
+from portal.domain.vms.models import State, Vm
+from portal.domain.vms.power import Action
+
+# So many at once; a page of the list holds fewer.
+MOST = 200
+
+
+class Act(StrEnum):
+    """What may be asked of several VMs."""
+
+    START = "start"
+    STOP = "stop"
+    DELETE = "delete"
+
+
+@dataclass(frozen=True)
+class Item:
+    """One VM. `why_not`: in words why it can't be had; empty: it can, or it was asked for."""
+
+    vm: Vm
+    why_not: str = ""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What would happen, and by how much the quota would be freed (by name, memory in MiB)."""
+
+    act: Act
+    possible: Sequence[Item]
+    impossible: Sequence[Item]
+    freed: dict[str, int]
+
+
+def may(user: User) -> bool:
+    """Whether the person may ask anything of several VMs."""
+    return access.allows(user, Permission.VM_DELETE)
+
+
+def plan(act: Act, vm_ids: Iterable[UUID], *, by: User) -> Plan:
+    """What the act would do to each of these VMs that the person may see."""
+    items = [Item(vm, _why_not(act, vm, by)) for vm in _seen(vm_ids, by)]
+    possible = [item for item in items if not item.why_not]
+    impossible = [item for item in items if item.why_not]
+    freed = asdict(quotas.held([item.vm.id for item in possible])) if act is Act.DELETE else {}
+    return Plan(act, possible, impossible, {name: amount for name, amount in freed.items() if amount})
+
+
+def carry_out(act: Act, vm_ids: Iterable[UUID], *, by: User) -> list[Item]:
+    """Asks it of each VM in a transaction of its own, and answers what came of it.
+
+    One that can't be had stops no other. Asking twice is asking once.
+    """
+    return [Item(vm, _asked(act, vm, by)) for vm in _seen(vm_ids, by)]
+
+
+def _seen(vm_ids: Iterable[UUID], by: User) -> list[Vm]:
+    """Those the person may see, by name; of a stranger's nothing is told."""
+    wanted = list(dict.fromkeys(vm_ids))[:MOST]
+    found = db.session.scalars(select(Vm).where(Vm.id.in_(wanted)).order_by(Vm.name, Vm.id))
+    return [vm for vm in found if access.allows(by, Permission.VM_VIEW, vm.tenant_id)]
+
+
+def _asked(act: Act, vm: Vm, by: User) -> str:
+    if act is not Act.DELETE and vm.power_asked == act:
+        return ""
+    try:
+        if act is Act.DELETE:
+            vms.ask(vm, Event.DELETE, by=by)
+        else:
+            power.ask(vm, Action(act), by=by)
+    except DomainError as refusal:
+        return _why_not(act, vm, by) or refusal.message
+    return ""
+
+
+def _why_not(act: Act, vm: Vm, by: User) -> str:
+    needed = Permission.VM_DELETE if act is Act.DELETE else Permission.VM_POWER
+    if not access.allows(by, needed, vm.tenant_id):
+        return "Your role doesn't allow this in its tenant."
+    return _why_not_deleted(vm) if act is Act.DELETE else _why_not_switched(act, vm, by)
+
+
+def _why_not_deleted(vm: Vm) -> str:
+    gone = {State.DELETING: "It is being deleted already.", State.DELETED: "It is deleted already."}
+    return gone.get(vm.state, "")
+
+
+def _why_not_switched(act: Act, vm: Vm, by: User) -> str:
+    if vm.state is not State.ACTIVE:
+        return "Only a VM that is active has power to switch."
+    if act is Act.START and (closed := standing.refusal(vm.tenant)):
+        return closed
+    if Action(act) in power.actions(vm, by):
+        return ""
+    return f"It is {power.word(vm) or 'without a server'} just now."

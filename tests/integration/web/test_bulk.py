@@ -1,0 +1,103 @@
+"""Several VMs at once: what will happen is said before, and what came of it after."""
+
+from collections.abc import Callable
+
+import pytest
+
+from portal.domain.people.models import User
+from portal.domain.tenants import standing
+from portal.domain.tenants.models import Tenant
+from portal.domain.vms import power, quotas
+from portal.domain.vms.models import State, Vm
+from tests.support.page import Answer, Page
+from tests.support.world import Worker, fresh, launch
+
+ROWS = "//tbody/tr"
+
+
+@pytest.fixture
+def three(ada: User, lab: Tenant, work: Worker) -> dict[str, Vm]:
+    """Two VMs that run, and one that is still being asked for."""
+    running = [launch(ada, lab, name=name, floating_ip="true") for name in ("one", "two")]
+    work()
+    return {each.name: fresh(each) for each in (*running, launch(ada, lab, name="waiting"))}
+
+
+def pick(browser: Page, button: str, *vms: Vm) -> Answer:
+    form = browser.get("/vms/").form(button="Delete")
+    return form.submit(button, vm=[str(vm.id) for vm in vms])
+
+
+def test_a_deletion_says_what_it_means_and_what_came_of_it(
+    browser: Page, three: dict[str, Vm], work: Worker, lab: Tenant
+) -> None:
+    asked = pick(browser, "Delete", *three.values())
+    assert asked.title.startswith("Delete 3 VMs?")
+    assert "Back to the quota: 3 VMs, 3 vCPU, 6 GiB memory, 2 floating IPs" in asked.text
+    done = asked.form("/bulk/delete").submit()
+    assert done.title.startswith("Delete: 3 of 3 VMs")
+    assert all("Being deleted Is being deleted" in row for row in done.words(ROWS))
+    again = asked.form("/bulk/delete").submit()
+    assert again.title.startswith("Delete: 3 of 3 VMs")
+    planned = browser.get(f"/vms/bulk/delete?vm={three['one'].id}")
+    assert "It is being deleted already." in planned.text
+    assert "None of them can be had" in planned.text
+    work()
+    assert {fresh(vm).state for vm in three.values()} == {State.DELETED}
+    assert quotas.usage(lab.id) == quotas.Amount()
+    assert "It is deleted already." in browser.get(f"/vms/bulk/delete?vm={three['one'].id}").text
+
+
+def test_what_can_not_be_stopped_is_left_and_says_why(
+    browser: Page, three: dict[str, Vm], work: Worker, ada: User
+) -> None:
+    power.ask(three["two"], power.Action.STOP, by=ada)
+    asked = pick(browser, "Stop", *three.values())
+    left = asked.words("//section[.//h2='Left as they are']//tbody/tr")
+    assert left == [
+        "two Active It is stopping just now.",
+        "waiting Waiting Only a VM that is active has power to switch.",
+    ]
+    assert "quota: " not in asked.text
+    # Between the page and the click one of them became impossible; asked for twice, it is done.
+    results = asked.form("/bulk/stop").submit(vm=[str(vm.id) for vm in three.values()])
+    assert results.title.startswith("Stop: 2 of 3 VMs")
+    assert results.words(ROWS)[2] == "waiting Waiting Only a VM that is active has power to switch."
+    work()
+    assert fresh(three["one"]).power == "SHUTOFF"
+    assert pick(browser, "Start", three["one"]).form("/bulk/start").submit().title.startswith("Start: 1 of 1")
+
+
+def test_nothing_starts_in_a_suspended_tenant(
+    browser: Page, three: dict[str, Vm], root: User, lab: Tenant, work: Worker, ada: User
+) -> None:
+    power.ask(three["one"], power.Action.STOP, by=ada)
+    work()
+    standing.suspend(fresh(lab), "Too dear.", by=root)
+    assert "An administrator says: Too dear." in pick(browser, "Start", three["one"]).text
+
+
+def test_strangers_vms_and_nonsense_are_not_told_of(
+    page: Page, three: dict[str, Vm], eve: User, root: User
+) -> None:
+    stranger = page.sign_in(eve)
+    answer = stranger.get(f"/vms/bulk/delete?vm={three['one'].id}&vm=nonsense")
+    assert answer.url == "/vms/"
+    assert "Tick the VMs first" in answer.text
+    # An admin deletes everywhere, and switches only what is in tenants of their own.
+    answer = page.sign_in(root).get(f"/vms/bulk/stop?vm={three['one'].id}")
+    assert "Your role doesn't allow this in its tenant." in answer.text
+    assert "not yours" in page.get(f"/vms/bulk/delete?vm={three['one'].id}").text
+
+
+def test_a_vm_that_went_between_the_look_and_the_click_is_told(
+    browser: Page, three: dict[str, Vm], record: Callable[..., None]
+) -> None:
+    asked = pick(browser, "Stop", three["one"], three["two"])
+    record(three["two"], power="PAUSED")
+    results = asked.form("/bulk/stop").submit()
+    assert results.words(ROWS)[1] == "two Active It is paused just now."
+
+
+def test_support_ticks_nothing(page: Page, sam: User, three: dict[str, Vm]) -> None:
+    assert page.sign_in(sam).get("/vms/").all("//input[@name='vm']") == []
