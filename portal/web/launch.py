@@ -81,7 +81,7 @@ def show(draft_id: UUID) -> ResponseReturnValue:
     draft = drafts.edit(draft_id, for_=current_user)
     review = drafts.check(draft)
     step = next(
-        (questions.step_of(name, review) for name in review.problems if name not in {"quota", "tenant"}), None
+        (questions.step_of(name, review) for name in review.problems if name not in drafts.WHOLE), None
     )
     return redirect(
         url_for(".step", draft_id=draft.id, step=step) if step else url_for(".review", draft_id=draft.id)

@@ -10,7 +10,7 @@ from htmx_flask import request
 
 from portal.domain.people import access
 from portal.domain.people.access import Permission
-from portal.domain.vms import explain, findings, history, power, progress, vms
+from portal.domain.vms import explain, findings, fixes, history, power, progress, vms
 from portal.domain.vms.vms import Event, State, Vm
 from portal.web.admin.words import KINDS
 from portal.web.guards import needs
@@ -49,6 +49,15 @@ def retry(vm_id: UUID) -> ResponseReturnValue:
     vm = vms.get(vm_id, for_=current_user)
     vms.ask(vm, Event.RETRY, by=current_user)
     return redirect(url_for(".show", vm_id=vm.id))
+
+
+@blueprint.post(f"/<uuid:vm_id>/retry/<any({','.join(fixes.Fix)}):fix>")
+@needs(Permission.VM_LAUNCH)
+def fix(vm_id: UUID, fix: str) -> ResponseReturnValue:
+    """Begins another try with that changed: the wizard's review, still filled."""
+    vm = vms.get(vm_id, for_=current_user)
+    draft = fixes.begin(vm, fixes.Fix(fix), by=current_user)
+    return redirect(url_for("launch.show", draft_id=draft.id))
 
 
 @blueprint.get("/<uuid:vm_id>/delete")
@@ -107,5 +116,6 @@ def _facts(vm: Vm) -> dict[str, Any]:
         "finding_words": KINDS,
         "can_look_after": access.everywhere(current_user, Permission.FINDING_VIEW),
         "can_settle": access.everywhere(current_user, Permission.FINDING_SETTLE),
+        "fixes": fixes.offered(vm, current_user),
         "failure": explain.failure(vm.failure) if vm.failure and vm.state is State.ERROR else None,
     }

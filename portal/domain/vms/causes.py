@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
+from typing import Any
 
 
 class Turn(StrEnum):
@@ -30,6 +31,18 @@ class Click(StrEnum):
     NETWORKS = "networks"
 
 
+class Fix(StrEnum):
+    """What can be changed of a launch so that it works another time."""
+
+    SMALLER = "smaller"
+    MORE_DISK = "more_disk"
+    MORE_MEMORY = "more_memory"
+    SIZE = "size"
+    IMAGE = "image"
+    NETWORK = "network"
+    NO_ADDRESS = "no_address"
+
+
 @dataclass(frozen=True)
 class Rule:
     """What a pattern in the cloud's words means; `id` is its name in figures, bundles and tests."""
@@ -40,12 +53,14 @@ class Rule:
     turn: Turn
     next: str
     click: Click | None = None
+    fixes: tuple[Fix, ...] = ()
 
     @classmethod
-    def read(cls, row: Mapping[str, str]) -> "Rule":
+    def read(cls, row: Mapping[str, Any]) -> "Rule":
         pattern = re.compile(row["pattern"], re.IGNORECASE | re.DOTALL)
         click = Click(row["click"]) if "click" in row else None
-        return cls(row["id"], pattern, row["cause"], Turn(row["turn"]), row["next"], click)
+        fixes = tuple(map(Fix, row.get("fixes", ())))
+        return cls(row["id"], pattern, row["cause"], Turn(row["turn"]), row["next"], click, fixes)
 
 
 _TABLE = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))

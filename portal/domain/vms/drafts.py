@@ -16,11 +16,12 @@ from portal.domain.store import wake
 from portal.domain.store.db import db, now, transaction
 from portal.domain.store.errors import DomainError, NotFound, Refused
 from portal.domain.tenants.models import Tenant
-from portal.domain.vms import answers, launching, lifecycle, quotas
+from portal.domain.vms import answers, launching, lifecycle, quotas, retrying
 from portal.domain.vms.models import LaunchDraft, Vm
-from portal.domain.vms.review import QUOTA, Review, Size, check, fitting, most, sizes, subnets
+from portal.domain.vms.review import QUOTA, WHOLE, Review, Size, check, fitting, most, sizes, subnets
 
 __all__ = [
+    "WHOLE",
     "Incomplete",
     "LaunchDraft",
     "Launched",
@@ -161,6 +162,8 @@ def _launch(draft: LaunchDraft, by: User) -> Vm:
         raise Refused(review.problems[QUOTA], field=QUOTA)
     if review.problems:
         raise Incomplete(review.problems)
+    if draft.replaces_id:
+        return retrying.again(draft, review, by=by)
     made = launching.vms_of(draft, review, by)
     with transaction():
         quotas.reserve(draft.tenant_id, review.cost, of=draft.user_id)
@@ -188,6 +191,8 @@ def _write(draft: LaunchDraft, **columns: Any) -> None:
 
 
 def _made_from(draft: LaunchDraft) -> Vm | None:
+    if draft.replaces_id:
+        return db.session.get(Vm, draft.replaces_id) if draft.submitted_at else None
     return db.session.scalar(
         select(Vm).where(Vm.tenant_id == draft.tenant_id, Vm.client_request_id == draft.id)
     )

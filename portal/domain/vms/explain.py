@@ -5,10 +5,21 @@ from dataclasses import dataclass
 
 from portal.domain.store.errors import DomainError
 from portal.domain.vms import causes
-from portal.domain.vms.causes import VERSION, Click, Turn
+from portal.domain.vms.causes import VERSION, Click, Fix, Turn
 from portal.openstack.errors import BadCredential, NotAllowed, OpenStackError, Unavailable, without_user_data
 
-__all__ = ["VERSION", "Click", "Explanation", "Turn", "clean", "failure", "request_ids", "said", "trouble"]
+__all__ = [
+    "VERSION",
+    "Click",
+    "Explanation",
+    "Fix",
+    "Turn",
+    "clean",
+    "failure",
+    "request_ids",
+    "said",
+    "trouble",
+]
 
 LONGEST = 4000
 _REQUEST_ID = re.compile(r"\breq-[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b")
@@ -25,6 +36,7 @@ class Explanation:
     next: str
     click: Click | None
     raw: str
+    fixes: tuple[Fix, ...] = ()
 
     @property
     def known(self) -> bool:
@@ -47,7 +59,7 @@ def said(error: OpenStackError) -> str:
 def failure(raw: str) -> Explanation:
     """The explanation of a failed VM's raw text; an unknown failure says so honestly."""
     rule = causes.of(raw)
-    return Explanation(rule.id, rule.cause, _WHOSE[rule.turn], rule.next, rule.click, raw)
+    return Explanation(rule.id, rule.cause, _WHOSE[rule.turn], rule.next, rule.click, raw, rule.fixes)
 
 
 def request_ids(raw: str) -> list[str]:

@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from typing import Any
 from uuid import UUID, uuid5
 
+from sqlalchemy import inspect
+
 from portal.domain.catalog import cloudinit, conditions
 from portal.domain.catalog.hot import Role
 from portal.domain.people.models import User
@@ -14,6 +16,9 @@ from portal.domain.vms import answers, durations
 from portal.domain.vms.models import LaunchDraft, State, Vm
 from portal.domain.vms.provisioning import sealed_place
 from portal.domain.vms.review import Review
+
+# What stays when a failed VM is tried again; its state is the lifecycle's.
+_LASTING = {"id", "tenant_id", "owner_id", "client_request_id", "state", "state_since", "requested_at"}
 
 
 def vms_of(draft: LaunchDraft, review: Review, by: User) -> list[Vm]:
@@ -34,6 +39,7 @@ def _vm(number: int, draft: LaunchDraft, review: Review, by: User) -> Vm:
         id=vm_id,
         tenant_id=draft.tenant_id,
         owner_id=draft.user_id,
+        draft_id=draft.id,
         client_request_id=draft.id if number == 1 else uuid5(draft.id, f"request-{number}"),
         name=review.names[number - 1],
         description=review.told.description,
@@ -54,9 +60,17 @@ def _vm(number: int, draft: LaunchDraft, review: Review, by: User) -> Vm:
     )
 
 
+def renewed(draft: LaunchDraft, review: Review, by: User) -> tuple[dict[str, Any], list[str]]:
+    """What another try of a failed VM changes: columns, and its tags. Who it is and whose stays."""
+    made = vms_of(draft, review, by)[0]
+    tags = list(made.tags)
+    columns = {column.key for column in inspect(Vm).column_attrs} - _LASTING
+    return {name: value for name, value in vars(made).items() if name in columns}, tags
+
+
 def id_of(draft: LaunchDraft, number: int) -> UUID:
     """The id of the draft's VM of this number, known before: the review shows what will be sent."""
-    return uuid5(draft.id, f"vm-{number}")
+    return draft.replaces_id or uuid5(draft.id, f"vm-{number}")
 
 
 def _parameters(number: int, draft: LaunchDraft, review: Review, by: User) -> dict[str, Any]:

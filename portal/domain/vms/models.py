@@ -59,7 +59,10 @@ def _some(name: str, *columns: str, where: str) -> Index:
 
 
 class LaunchDraft(Base):
-    """A launch being put together; its id is the client request id, so it can become one VM only."""
+    """A launch being put together; its id is the client request id, so it becomes its VMs only once.
+
+    `replaces_id`: it is another try of that failed VM, which stays the VM that it is.
+    """
 
     __tablename__ = "launch_drafts"
 
@@ -72,6 +75,7 @@ class LaunchDraft(Base):
     created_at: Mapped[datetime] = mapped_column(default=now)
     updated_at: Mapped[datetime] = mapped_column(default=now, onupdate=now)
     submitted_at: Mapped[datetime | None]
+    replaces_id: Mapped[UUID | None]
 
 
 class Vm(Base):
@@ -111,6 +115,8 @@ class Vm(Base):
     tenant_id: Mapped[UUID] = mapped_column(ForeignKey("tenants.id"))
     owner_id: Mapped[UUID] = mapped_column(ForeignKey("users.id"))
     client_request_id: Mapped[UUID]
+    # The draft it was made from last.
+    draft_id: Mapped[UUID | None]
     name: Mapped[str]
     description: Mapped[str] = mapped_column(Text, default="")
     lease_ends_at: Mapped[datetime | None]

@@ -28,8 +28,8 @@ def numbered(name: str, count: int) -> list[str]:
     return [name] if count == 1 else [f"{name}-{number}" for number in range(1, count + 1)]
 
 
-def problem(tenant_id: UUID, name: str, count: int = 1) -> str | None:
-    """What is wrong with the name for so many new VMs, in plain words; None: nothing."""
+def problem(tenant_id: UUID, name: str, count: int = 1, *, but: UUID | None = None) -> str | None:
+    """What is wrong with the name for so many VMs, in plain words; None: nothing. `but` may bear it."""
     name = name.strip()
     if not name:
         return "Give the VM a name."
@@ -40,16 +40,17 @@ def problem(tenant_id: UUID, name: str, count: int = 1) -> str | None:
     wanted = numbered(name, count)
     if len(wanted[-1]) > LONGEST:
         return f"Use at most {LONGEST - len(wanted[-1]) + len(name)} characters: each VM adds its number."
-    if found := taken(tenant_id, wanted):
+    if found := taken(tenant_id, wanted, but=but):
         return f"Your tenant has a VM named {found} already."
     return None
 
 
-def taken(tenant_id: UUID, wanted: Sequence[str]) -> str | None:
-    """The first of these names that a living VM of the tenant bears."""
+def taken(tenant_id: UUID, wanted: Sequence[str], *, but: UUID | None = None) -> str | None:
+    """The first of these names that a living VM of the tenant bears, another one than `but`."""
+    others = [Vm.id != but] if but else []
     return db.session.scalar(
         select(Vm.name)
-        .where(Vm.tenant_id == tenant_id, Vm.name.in_(wanted), Vm.state != State.DELETED)
+        .where(Vm.tenant_id == tenant_id, Vm.name.in_(wanted), Vm.state != State.DELETED, *others)
         .order_by(Vm.name)
         .limit(1)
     )

@@ -11,11 +11,13 @@ from portal.domain.catalog.shelf import Offering
 from portal.domain.store.db import db
 from portal.domain.tenants import networks, standing, tenants
 from portal.domain.tenants.models import NetworkProfile, Tenant
-from portal.domain.vms import answers, names, particulars, quotas
-from portal.domain.vms.models import LaunchDraft
+from portal.domain.vms import answers, lifecycle, names, particulars, quotas
+from portal.domain.vms.models import LaunchDraft, Vm
 from portal.domain.vms.particulars import Particulars
 
-QUOTA, TENANT = "quota", "tenant"
+QUOTA, TENANT, AGAIN = "quota", "tenant", "again"
+# Problems of the launch as a whole, which no field of the wizard mends.
+WHOLE = frozenset({QUOTA, TENANT, AGAIN})
 # What a smaller size takes less of.
 OF_SIZES = {"vcpus", "ram_mib", "gpus"}
 
@@ -89,7 +91,7 @@ def check(draft: LaunchDraft) -> Review:
     checked = offering.template.validate(_asked(offering, typed))
     told = picks.told()
     each = _cost(flavor, floating_ip=floating_ip)
-    lines = quotas.lines(tenant, each.times(told.count), of=draft.user_id)
+    lines = quotas.lines(tenant, each.times(told.count), of=draft.user_id, but=draft.replaces_id)
     return Review(
         offering=offering,
         tenant=tenant,
@@ -111,6 +113,7 @@ def check(draft: LaunchDraft) -> Review:
         | _user_data_problem(role, typed, chosen_keys)
         | _quota_problem(lines)
         | _tenant_problem(tenant)
+        | _again_problem(draft, told.count)
         | dict(checked.errors),
     )
 
@@ -219,11 +222,21 @@ def _tenant_problem(tenant: Tenant) -> dict[str, str]:
     return {TENANT: words} if words else {}
 
 
+def _again_problem(draft: LaunchDraft, count: int) -> dict[str, str]:
+    """Another try of a failed VM is for that one, and only while it is failed."""
+    vm = db.session.get(Vm, draft.replaces_id) if draft.replaces_id else None
+    if vm is None:
+        return {}
+    if not lifecycle.allows(vm, lifecycle.Event.RETRY):
+        return {AGAIN: f"{vm.name} is {vm.state.value} now: there is nothing to try again."}
+    return {particulars.COUNT: "One VM is tried again: launch others by themselves."} if count > 1 else {}
+
+
 def _name_problem(
     draft: LaunchDraft, role: Mapping[Role, str], typed: Mapping[str, Any], count: int
 ) -> dict[str, str]:
     field_name = role[Role.NAME]
-    words = names.problem(draft.tenant_id, str(typed.get(field_name) or ""), count)
+    words = names.problem(draft.tenant_id, str(typed.get(field_name) or ""), count, but=draft.replaces_id)
     return {field_name: words} if words else {}
 
 

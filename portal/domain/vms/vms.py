@@ -10,7 +10,7 @@ from portal.domain.people.models import User
 from portal.domain.store import wake
 from portal.domain.store.db import db, now, transaction
 from portal.domain.store.errors import NotFound, Refused
-from portal.domain.vms import durations, lifecycle, power, quotas
+from portal.domain.vms import lifecycle, power, quotas, retrying
 from portal.domain.vms.lifecycle import Event
 from portal.domain.vms.models import State, Vm
 
@@ -88,16 +88,4 @@ def _changes(vm: Vm, event: Event) -> dict[str, object]:
             "power_asked": None,
             "power_due_at": None,
         }
-    return {
-        "failed_stack_id": vm.stack_id or vm.failed_stack_id,
-        "stack_id": None,
-        "stack_status": None,
-        "create_sent_at": None,
-        "delete_tries": 0,
-        "failure": None,
-        "requested_at": now(),
-        "usual": durations.usual(vm.tenant, vm.offering, durations.size_of(vm.spec)).plain,
-        "server_id": None,
-        "private_ip": None,
-        "public_ip": None,
-    }
+    return retrying.afresh(vm)

@@ -161,6 +161,7 @@ ROWS: dict[str, Row] = {
     "vms.export": Row(ALL),
     "vms.fetch_console": Row(WORK, foreign=NOBODY),
     "vms.index": Row(ALL),
+    "vms.fix": Row(WORK, foreign=NOBODY),
     "vms.live": Row(ALL, foreign=STAFF),
     "vms.plan": Row(WORK),
     "vms.retry": Row(WORK, foreign=NOBODY),
