@@ -11,6 +11,9 @@ from portal.domain.tenants import circuits
 from portal.domain.tenants.models import KEPT, Credential, Standing, Tenant
 
 NO_CREDENTIAL = Gauge("portal_credential_missing", "1: the tenant has no credential in use.", ("tenant",))
+REFUSED = Gauge(
+    "portal_credential_refused", "1: Keystone refuses the tenant's credential; launches wait.", ("tenant",)
+)
 EXPIRES = Gauge(
     "portal_credential_expires_seconds",
     "Seconds until the tenant's credential ends; only for those that do.",
@@ -35,6 +38,7 @@ def collect() -> Iterable[Family]:
             Tenant.created_at,
             Tenant.catalog_checked_at,
             Tenant.silent_tries,
+            Tenant.refused_since,
             Credential.id,
             Credential.expires_at,
         )
@@ -44,6 +48,7 @@ def collect() -> Iterable[Family]:
         .where(KEPT)
     ).all()
     yield NO_CREDENTIAL.read({(row.name,): float(row.id is None) for row in rows})
+    yield REFUSED.read({(row.name,): float(row.refused_since is not None) for row in rows})
     yield EXPIRES.read(
         {(row.name,): (row.expires_at - moment).total_seconds() for row in rows if row.expires_at}
     )

@@ -187,7 +187,9 @@ def test_credential_trouble_shows(lab: Tenant, ada: User, clock: Clock, read: Re
         label="mistyped",
         expires_at=now() + timedelta(hours=1),
     )
+    assert read("portal_credential_refused", tenant="Research Lab") == 0
     provisioning.step(launch(ada, lab).id)
+    assert read("portal_credential_refused", tenant="Research Lab") == 1
     assert read("portal_looks_in_vain_total", tenant="Research Lab", error="BadCredential") == 1
     left = read("portal_credential_expires_seconds", tenant="Research Lab")
     assert left
