@@ -45,7 +45,7 @@ What the portal knows of the VM {name} ({id}), written {at} UTC for {by}.
 It is {state} since {since} UTC.
 {failure}
 The files:
-  timeline.txt       moves, acts and Heat events in one list, oldest first; begin here
+  timeline.txt       moves, acts, Heat events and Nova's actions, oldest first; begin here
   timeline.json      the same with all that is known of each, and the request ids
   heat-events.json   Heat's events as they were stored; Heat itself purges them
   resources.json     the OpenStack ids of all it is made of

@@ -17,8 +17,8 @@ from portal.domain.people.access import Permission
 from portal.domain.people.models import User
 from portal.domain.store.db import db
 from portal.domain.store.models import AuditEntry
-from portal.domain.vms import explain, vms
-from portal.domain.vms.models import HeatEvent, Transition, Vm
+from portal.domain.vms import explain, serveractions, vms
+from portal.domain.vms.models import HeatEvent, ServerAction, Transition, Vm
 from portal.openstack.heat import StackEvent, StackResource
 from portal.openstack.nova import InstanceAction
 
@@ -40,7 +40,7 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True)
 class Line:
-    """One line of the timeline; `raw` is all that is known, `live`: it was asked just now and isn't kept."""
+    """One line of the timeline; `raw` is all that is known, `live`: it was told just now."""
 
     at: datetime
     kind: Kind
@@ -83,7 +83,7 @@ def events(vm: Vm) -> Sequence[HeatEvent]:
 
 
 def timeline(vm: Vm, *, nova: Sequence[InstanceAction] = ()) -> list[Line]:
-    """Moves, acts and Heat events as they are kept, and what Nova just told, oldest first."""
+    """Moves, acts, Heat's events and Nova's actions as they are kept, oldest first; `nova`: just told."""
     moves = db.session.scalars(select(Transition).where(Transition.vm_id == vm.id).order_by(Transition.id))
     newest = select(AuditEntry).where(AuditEntry.vm_id == vm.id).order_by(AuditEntry.id.desc())
     acts = list(db.session.scalars(newest.limit(MOST_ACTS)))[::-1]
@@ -93,7 +93,10 @@ def timeline(vm: Vm, *, nova: Sequence[InstanceAction] = ()) -> list[Line]:
         if act:
             acts.remove(act)
         lines.append(_move(move, act))
-    lines += [*map(_act, acts), *map(heat_line, events(vm)), *map(_nova, nova)]
+    told = {(one.request_id, one.action, one.started_at) for one in nova}
+    actions = serveractions.of_vm(vm)
+    lines += [*map(_act, acts), *map(heat_line, events(vm))]
+    lines += [_nova(one, live=(one.request_id, one.action, one.at) in told) for one in actions]
     order = list(Kind)
     return sorted(lines, key=lambda line: (line.at.replace(microsecond=0), order.index(line.kind)))
 
@@ -176,18 +179,18 @@ def _act(act: AuditEntry) -> Line:
     return Line(act.at, Kind.AUDIT, act.actor, act.action, detail, False, False, ours, _raw(act))
 
 
-def _nova(action: InstanceAction) -> Line:
+def _nova(action: ServerAction, *, live: bool) -> Line:
     ended = f"ended {action.updated_at:%H:%M:%S} UTC" if action.updated_at else ""
     raw = {
         "action": action.action,
+        "server_id": action.server_id,
         "request_id": action.request_id,
         "message": action.message or None,
         "updated_at": action.updated_at.isoformat() if action.updated_at else None,
     }
     detail = ", ".join(filter(None, (action.message, ended)))
     ids = [action.request_id] if action.request_id else []
-    at, failed = action.started_at, bool(action.message)
-    return Line(at, Kind.NOVA, "Nova", action.action, detail, failed, True, ids, raw)
+    return Line(action.at, Kind.NOVA, "Nova", action.action, detail, bool(action.message), live, ids, raw)
 
 
 def _raw(act: AuditEntry) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from portal.domain.store.db import now, transaction
 from portal.domain.store.errors import DomainError
 from portal.domain.store.vault import Unsealable
 from portal.domain.tenants import circuits, clouds
-from portal.domain.vms import casefile, explain
+from portal.domain.vms import casefile, explain, serveractions
 from portal.domain.vms.casefile import Line, Thing
 from portal.domain.vms.models import Vm
 from portal.openstack.cloud import Cloud
@@ -101,7 +101,7 @@ def _ask_all(vm: Vm, cloud: Cloud, live: Live) -> None:
     part("Resources", lambda: _resources(cloud, live))
     if server_id := _server_id(vm, live):
         part("Server", lambda: _server(server_id, cloud, live))
-        part("Nova actions", lambda: _actions(server_id, cloud, live))
+        part("Nova actions", lambda: _actions(vm, server_id, cloud, live))
         part("Console output", lambda: _console(server_id, cloud, live))
 
 
@@ -126,8 +126,9 @@ def _server(server_id: str, cloud: Cloud, live: Live) -> None:
     live.server = cloud.nova.server(server_id)
 
 
-def _actions(server_id: str, cloud: Cloud, live: Live) -> None:
+def _actions(vm: Vm, server_id: str, cloud: Cloud, live: Live) -> None:
     live.actions = cloud.nova.instance_actions(server_id)
+    serveractions.keep(vm.id, server_id, live.actions)
 
 
 def _console(server_id: str, cloud: Cloud, live: Live) -> None:
@@ -138,5 +139,4 @@ def _console(server_id: str, cloud: Cloud, live: Live) -> None:
 def _server_id(vm: Vm, live: Live) -> str | None:
     """The server on record, or the one that Heat tells of."""
     told = next((one.physical_id for one in live.resources if one.type == "OS::Nova::Server"), None)
-    known = (thing.id for thing in casefile.things(vm, casefile.events(vm)) if "Server" in thing.type)
-    return vm.server_id or told or next(known, None)
+    return vm.server_id or told or serveractions.server_of(vm)

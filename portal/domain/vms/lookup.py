@@ -17,7 +17,7 @@ from portal.domain.people.models import User
 from portal.domain.store.db import db
 from portal.domain.store.models import AuditEntry
 from portal.domain.tenants.models import Tenant
-from portal.domain.vms.models import HeatEvent, State, Transition, Vm
+from portal.domain.vms.models import HeatEvent, ServerAction, State, Transition, Vm
 
 MOST, MOST_LOOKED_AT = 50, 500
 SHORTEST, SHORTEST_ID = 2, 6
@@ -113,6 +113,9 @@ def _by_requests(wanted: str, acts: Sequence[AuditEntry]) -> Iterator[Hit]:
     told = select(Transition.vm_id).where(Transition.cloud_request_id == wanted.lower()).limit(MOST)
     for vm_id in db.session.scalars(told):
         yield vm_id, "request of OpenStack's that failed"
+    did = select(ServerAction.vm_id, ServerAction.action).where(ServerAction.request_id == wanted.lower())
+    for vm_id, action in db.session.execute(did.limit(MOST)):
+        yield vm_id, f"request of the {action} that Nova did"
 
 
 def _acts(wanted: str) -> Sequence[AuditEntry]:

@@ -84,6 +84,7 @@ class Vm(Base):
     `sealed` holds the HOT parameters as sent (keys, user data) as sealed JSON; `spec` is what pages may show.
     `look_at` is when somebody should look at it next; taking it forward is the claim. `usual` is what
     launches like it took when it was asked for (durations.Usual), so that a page computes nothing.
+    `actions_due_at`: when what Nova did to its server is to be read.
     """
 
     __tablename__ = "vms"
@@ -100,6 +101,7 @@ class Vm(Base):
             "ix_vms_rests", "look_at", where="state = 'active' OR state = 'error' AND stack_id IS NOT NULL"
         ),
         _some("ix_vms_power_due_at", "power_due_at", where="power_due_at IS NOT NULL"),
+        _some("ix_vms_actions_due_at", "tenant_id", "actions_due_at", where="actions_due_at IS NOT NULL"),
         _some("ix_vms_look_failures", "look_failures", where="look_failures > 0"),
         _some("ix_vms_lease_ends_at", "lease_ends_at", where="lease_ends_at IS NOT NULL"),
         # For how a name or an address begins, whatever order the database's language gives texts.
@@ -150,6 +152,7 @@ class Vm(Base):
     power_sent_at: Mapped[datetime | None]
     power_due_at: Mapped[datetime | None]
     power_trouble: Mapped[str | None] = mapped_column(Text)
+    actions_due_at: Mapped[datetime | None]
 
     look_at: Mapped[datetime] = mapped_column(default=now)
     look_failures: Mapped[int] = mapped_column(default=0)
@@ -281,6 +284,21 @@ class FinishedLaunch(Base):
     seconds: Mapped[float]
     steps: Mapped[dict[str, Any]]
     at: Mapped[datetime] = mapped_column(default=now)
+
+
+class ServerAction(Base):
+    """What Nova did to a server of a VM, kept since Nova may purge it. `message`: “Error” where it failed."""
+
+    __tablename__ = "server_actions"
+    __table_args__ = (Index(None, "vm_id", "at"),)
+
+    server_id: Mapped[str] = mapped_column(primary_key=True)
+    request_id: Mapped[str] = mapped_column(primary_key=True, index=True)
+    action: Mapped[str] = mapped_column(primary_key=True)
+    at: Mapped[datetime] = mapped_column(primary_key=True)
+    vm_id: Mapped[UUID] = mapped_column(ForeignKey("vms.id"))
+    updated_at: Mapped[datetime | None]
+    message: Mapped[str] = mapped_column(Text, default="")
 
 
 class Finding(Base):

@@ -14,7 +14,16 @@ from portal.domain.catalog import catalog
 from portal.domain.store import verification, wake
 from portal.domain.store.db import db, now
 from portal.domain.tenants import clouds, doctor, revoking
-from portal.domain.vms import changing, claims, ladder, lifecycle, provisioning, reconcile, verdicts
+from portal.domain.vms import (
+    changing,
+    claims,
+    ladder,
+    lifecycle,
+    provisioning,
+    reconcile,
+    serveractions,
+    verdicts,
+)
 from portal.domain.vms.models import State, Vm
 from portal.openstack.cloud import Cloud
 from portal.openstack.errors import NotFound
@@ -142,6 +151,7 @@ def poll(tenant_id: UUID) -> None:
                 if not verdicts.judge(vm, stack, servers, cloud, follow=vm in followed):
                     unchanged.append(vm)
         claims.put_back(unchanged)
+        serveractions.collect(tenant_id, cloud)
 
 
 def release(tenant_id: UUID) -> None:

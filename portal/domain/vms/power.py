@@ -178,6 +178,7 @@ def _done(vm: Vm, *, trouble: str | None = None, **seen: Any) -> None:
         power_due_at=None,
         power_sent_at=None,
         power_trouble=trouble,
+        actions_due_at=now(),
         look_at=now(),
         **seen,
     )

@@ -1,5 +1,6 @@
 """Verdicts: what a stack (or its absence) means for its VM, written down as a move or as what was seen."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -34,6 +35,7 @@ class Verdict:
 
 
 NOT_YET = Verdict()
+_ID = re.compile(r"[0-9a-f-]{32,36}")
 OUTPUTS = ("server_id", "private_ip", "public_ip")
 
 
@@ -63,6 +65,7 @@ def _write(vm: Vm, judged: State, verdict: Verdict, **seen: Any) -> bool:
                 .execution_options(synchronize_session=False)
             )
             return True
+        columns["actions_due_at"] = now()
         fired = vm.state is judged and lifecycle.fire(vm, verdict.event, cause=verdict.cause, changes=columns)
         if fired and verdict.finding:
             kind, subject, proof = verdict.finding
@@ -133,7 +136,9 @@ def _impatience(vm: Vm, stack: Stack, cloud: Cloud) -> Verdict:
 
 def outputs(told: Mapping[str, object]) -> dict[str, Any]:
     """What a VM's record takes from the outputs of its stack."""
-    return {name: str(told[name]) if told.get(name) else None for name in OUTPUTS}
+    seen = {name: str(told[name]) if told.get(name) else None for name in OUTPUTS}
+    # Of a server that wasn't made yet Heat tells the resource's name.
+    return seen | {"server_id": seen["server_id"] if _ID.fullmatch(seen["server_id"] or "") else None}
 
 
 def _known_by(stack: Stack, cloud: Cloud) -> dict[str, str]:
@@ -173,7 +178,7 @@ def _see(vm: Vm, stack: Stack, servers: Mapping[str, Server | None], cloud: Clou
         if server is None:
             return _lost_server(vm, stack, cloud)
         if server.status != vm.power:
-            seen["power"] = server.status
+            seen |= {"power": server.status, "actions_due_at": now()}
     if stack.status != vm.stack_status:
         seen["stack_status"] = stack.status
     if seen:

@@ -91,7 +91,7 @@ def _filtered(vm: Vm, lines: Sequence[Line], told: Live | None) -> dict[str, Any
         tabs.append((words[kind], url_for(endpoint, vm_id=vm.id, kind=kind.value), picked is kind, count))
     return {
         "lines": [line for line in reversed(lines) if picked in (None, line.kind)],
-        "tabs": tabs if told else [tab for tab in tabs if tab[0] != words[Kind.NOVA]],
+        "tabs": tabs,
         "json_url": url_for(endpoint, vm_id=vm.id, format="json"),
     }
 

@@ -1,6 +1,7 @@
 """What changed behind our back: mended by itself where that is safe, else marked as OpenStack has it."""
 
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from sqlalchemy import select, update
@@ -143,14 +144,14 @@ def test_a_vm_that_is_no_longer_in_error_isnt_marked(
 
 def test_a_server_that_heat_replaced_is_followed(vm: Vm, cloud: Control, work: Worker, clock: Clock) -> None:
     server, stack = cloud.row("server", str(vm.server_id)), cloud.row("stack", str(vm.stack_id))
-    stack["resources"]["server"]["physical"] = "another"
-    cloud.put("server", server | {"id": "another"})
+    another = stack["resources"]["server"]["physical"] = str(uuid4())
+    cloud.put("server", server | {"id": another})
     cloud.put("stack", stack)
     cloud.delete_server(server["id"])
     clock.forward(300)
     work.once()
     seen = fresh(vm)
-    assert (seen.state, seen.server_id, seen.power) == (State.ACTIVE, "another", "ACTIVE")
+    assert (seen.state, seen.server_id, seen.power) == (State.ACTIVE, another, "ACTIVE")
     assert db.session.scalars(select(Finding)).all() == []
 
 

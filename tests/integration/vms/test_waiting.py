@@ -76,8 +76,8 @@ def test_many_vms_are_asked_for_in_one_question(
         polling.poll(lab.id)
     assert [fresh(one).state for one in made] == [State.ERROR] + [State.ACTIVE] * polling.FEW_SERVERS
     asked = [call.path for call in calls if call.service == "compute"]
-    # One for all of them, one more before it is believed that a server is gone.
-    assert [path.rpartition("/")[2] for path in asked] == ["detail", gone]
+    # One for all of them, one more before it is believed that a server is gone, and what was done to it.
+    assert [path.rpartition("/")[2] for path in asked] == ["detail", gone, "os-instance-actions"]
 
 
 def test_a_vm_that_was_active_does_not_come_back_by_itself(vm: Vm, cloud: Control, work: Worker) -> None:
