@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from portal.domain.catalog.hot import Parameter, Role
-from portal.domain.vms import answers, drafts, particulars
+from portal.domain.vms import answers, offers, particulars
 from portal.domain.vms.drafts import Review
 from portal.web import filters
 from portal.web.fields import Question
@@ -16,7 +16,7 @@ ONE_LINE = 120
 MANY = 5
 
 _WIDGETS = {
-    Role.NAME: "text",
+    Role.NAME: "name",
     Role.IMAGE: "images",
     Role.FLAVOR: "sizes",
     Role.NETWORK: "networks",
@@ -95,7 +95,7 @@ class Asker:
         """Which subnet, where the template has one and no network."""
         if not answers.asks_subnet(self.review.offering):
             return []
-        choices = [(one.id, f"{one.profile.name}: {one.cidr}") for one in drafts.subnets(self.review)]
+        choices = [(one.id, f"{one.profile.name}: {one.cidr}") for one in offers.subnets(self.review)]
         return [replace(one, choices=choices) for one in self.role(Role.SUBNET)]
 
     def parameter(self, parameter: Parameter) -> Question:

@@ -1,13 +1,15 @@
 """SSH keys: a person's public keys."""
 
+from base64 import b64encode
 from uuid import UUID
 
-from flask import Blueprint, flash, redirect, render_template, url_for
+from flask import Blueprint, flash, make_response, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 from flask_wtf import FlaskForm
-from wtforms import StringField, TextAreaField
-from wtforms.validators import InputRequired
+from flask_wtf.file import FileField
+from wtforms import Field, StringField, TextAreaField
+from wtforms.validators import ValidationError
 
 from portal.domain.catalog import keys
 from portal.domain.people.access import Permission
@@ -18,21 +20,40 @@ blueprint = Blueprint("keys", __name__, url_prefix="/keys")
 
 
 class NewKey(FlaskForm):
-    """A name and the key as it stands in the .pub file."""
+    """A name and the key as it stands in the .pub file: pasted, or the file itself."""
 
     name = StringField("Name", description="What you call it, such as “laptop”.")
     public_key = TextAreaField(
         "Public key",
-        [InputRequired("Paste the key: the one line of your .pub file.")],
         description="The one line of ~/.ssh/id_ed25519.pub. The portal never asks for the private key.",
     )
+    file = FileField("Or the .pub file itself")
+
+    @property
+    def text(self) -> str:
+        """The key, pasted or else from the file."""
+        if (self.public_key.data or "").strip() or not self.file.data:
+            return self.public_key.data or ""
+        self.file.data.seek(0)
+        return str(self.file.data.read(keys.MAX_LENGTH + 1).decode(errors="replace"))
+
+    def validate_public_key(self, _field: Field) -> None:
+        """One of the two ways is needed."""
+        if not self.text.strip():
+            raise ValidationError("Paste the key, the one line of your .pub file, or choose that file.")
+
+
+class MadeKey(FlaskForm):
+    """What a key that is made here shall be called."""
+
+    name = StringField("Name", description="What you call it, such as “portal”.")
 
 
 @blueprint.get("/")
 @needs(Permission.KEY_MANAGE)
 def index() -> ResponseReturnValue:
     """The keys, and the form for one more."""
-    return render_template("keys/page.html", keys=keys.of(current_user), form=NewKey())
+    return _page(NewKey(), _making())
 
 
 @blueprint.post("/")
@@ -40,13 +61,22 @@ def index() -> ResponseReturnValue:
 def add() -> ResponseReturnValue:
     """One more key."""
     form = NewKey()
-    key = form.validate() and accepted(
-        form, keys.add, current_user, form.name.data or "", form.public_key.data or ""
-    )
+    key = form.validate() and accepted(form, keys.add, current_user, form.name.data or "", form.text)
     if not key:
-        return render_template("keys/page.html", keys=keys.of(current_user), form=form), 422
+        return _page(form, _making()), 422
     flash(f"“{key.name}” was added. New VMs can be opened with it.", "good")
     return redirect(url_for(".index"))
+
+
+@blueprint.post("/make")
+@needs(Permission.KEY_MANAGE)
+def make() -> ResponseReturnValue:
+    """One more key, made here; its private half is in this one answer and nowhere else."""
+    form = MadeKey(prefix="made-")
+    made = accepted(form, keys.make, current_user, form.name.data or "")
+    if not made:
+        return _page(NewKey(formdata=None), form), 422
+    return handed_over(made, url_for(".index"))
 
 
 @blueprint.post("/<uuid:key_id>/remove")
@@ -56,3 +86,20 @@ def remove(key_id: UUID) -> ResponseReturnValue:
     keys.remove(key_id, by=current_user)
     flash("The key was removed. VMs that have it keep it.", "good")
     return redirect(url_for(".index"))
+
+
+def handed_over(made: keys.Pair, on: str) -> ResponseReturnValue:
+    """The page with the private key, which no cache keeps; `on` is where one goes from there."""
+    content = b64encode(made.private_key.encode()).decode()
+    page = render_template("keys/made.html", made=made, content=content, on=on)
+    response = make_response(page)
+    response.headers["Cache-Control"] = "no-store"
+    return response
+
+
+def _making() -> MadeKey:
+    return MadeKey(formdata=None, prefix="made-")
+
+
+def _page(form: NewKey, making: MadeKey) -> str:
+    return render_template("keys/page.html", keys=keys.of(current_user), form=form, making=making)

@@ -2,18 +2,26 @@
 
 import base64
 import hashlib
+import re
+from dataclasses import dataclass, field
 from uuid import UUID
 
 from cryptography.exceptions import UnsupportedAlgorithm
-from cryptography.hazmat.primitives.asymmetric import rsa
-from cryptography.hazmat.primitives.serialization import load_ssh_public_key
+from cryptography.hazmat.primitives.asymmetric import ed25519, rsa
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    PublicFormat,
+    load_ssh_public_key,
+)
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 
 from portal.domain.catalog.models import SshKey
 from portal.domain.people.models import User
 from portal.domain.store import audit
-from portal.domain.store.db import db, transaction
+from portal.domain.store.db import db, now, transaction
 from portal.domain.store.errors import NotFound, Refused
 
 KINDS = (
@@ -27,6 +35,19 @@ KINDS = (
 )
 MIN_RSA_BITS = 2048
 MAX_LENGTH = 16384
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A key and its private half, in OpenSSH's format: for the person's eyes, and kept nowhere."""
+
+    key: SshKey
+    private_key: str = field(repr=False)
+
+    @property
+    def file(self) -> str:
+        """What to call the file of the private half."""
+        return "id_" + (re.sub(r"[^a-z0-9]+", "_", self.key.name.lower()).strip("_") or "ed25519")
 
 
 def of(user: User) -> list[SshKey]:
@@ -62,6 +83,19 @@ def add(user: User, name: str, public_key: str) -> SshKey:
             raise Refused(f"You have this key already, as “{taken.name}”.", field="public_key") from error
         raise Refused("You have another key with this name.", field="name") from error
     return key
+
+
+def make(user: User, name: str) -> Pair:
+    """A new key pair, of which the public half is kept; without a name it is called by the day.
+
+    Raises Refused with the field (name).
+    """
+    name = name.strip() or f"made {now():%Y-%m-%d}"
+    private = ed25519.Ed25519PrivateKey.generate()
+    public = private.public_key().public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH).decode()
+    key = add(user, name, f"{public} {'-'.join(name.split())}")
+    text = private.private_bytes(Encoding.PEM, PrivateFormat.OpenSSH, NoEncryption()).decode()
+    return Pair(key, text)
 
 
 def remove(key_id: UUID, *, by: User) -> None:

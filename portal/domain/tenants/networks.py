@@ -41,6 +41,15 @@ def subnets(profiles: Sequence[NetworkProfile]) -> list[Choice]:
     return [Choice(one["id"], one["cidr"], profile) for profile in profiles for one in profile.subnets]
 
 
+def no_way_out(network: NetworkProfile | None) -> str:
+    """Why VMs of this network get no floating IP; empty when they do."""
+    if network is None or network.gives_floating_ips:
+        return ""
+    if network.external_network_id:
+        return "An administrator allows no floating IPs in this network."
+    return "This network has no way out, so it can't have a floating IP."
+
+
 def mirror(tenant_id: UUID, networks: Sequence[Network], subnets: Sequence[Subnet]) -> None:
     """Adds a profile for each inner network that has a subnet, and marks those that are gone.
 

@@ -3,14 +3,19 @@
 import json
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 from uuid import UUID
 
-from portal.domain.catalog import catalog, keys
+from sqlalchemy import select
+
+from portal.domain.catalog import catalog, keys, shelf
 from portal.domain.catalog.hot import Parameter, Role
+from portal.domain.catalog.models import Flavor, Image
 from portal.domain.catalog.shelf import Offering
 from portal.domain.people.models import User
 from portal.domain.store import vault
+from portal.domain.store.db import db
 from portal.domain.tenants import networks, tenants
 from portal.domain.vms import names, particulars
 from portal.domain.vms.models import LaunchDraft
@@ -40,25 +45,23 @@ def columns(draft: LaunchDraft, offering: Offering, given: Mapping[str, Any]) ->
 def first(
     offering: Offering, tenant_id: UUID, by: User, picks: Mapping[Role, str] = _NO_PICKS
 ) -> dict[str, Any]:
-    """Good answers to begin with: a free name, the newest image, the smallest size that fits, all keys.
+    """Good answers to begin with: a free name, the newest image, the smallest size that fits, and the network
+    and keys of last time, else the first network and all keys.
 
-    `picks` are what the person chose already.
+    `picks` are what the person chose already: the others go with them.
     """
-    images = catalog.images_for(tenant_id, offering)
-    image = images[0] if images else None
-    fitting = [
-        flavor
-        for flavor in catalog.flavors(tenant_id)
-        if catalog.too_small(flavor, offering, image) is None and (offering.gpu or not flavor.gpus)
-    ]
+    image, flavor = _machine(offering, tenant_id, picks)
+    last = _last(tenant_id, by)
     profiles = tenants.networks(tenant_id)
+    profiles = sorted(profiles, key=lambda one: one.network_id != last.get(Role.NETWORK))
+    mine = [str(key.id) for key in keys.of(by)]
     by_role: dict[Role, Any] = {
         Role.NAME: names.suggest(tenant_id),
         Role.IMAGE: image.os_id if image else "",
-        Role.FLAVOR: fitting[0].os_id if fitting else "",
+        Role.FLAVOR: flavor.os_id if flavor else "",
         Role.NETWORK: profiles[0].network_id if profiles else "",
         Role.SUBNET: next((subnet.id for subnet in networks.subnets(profiles)), ""),
-        Role.SSH_KEYS: [str(key.id) for key in keys.of(by)],
+        Role.SSH_KEYS: [key for key in mine if key in last.get(Role.SSH_KEYS, [])] or mine,
     }
     by_role |= picks
     found = {name: by_role[role] for role, name in names_by_role(offering).items() if role in by_role}
@@ -68,6 +71,39 @@ def first(
         if parameter.has_default and not parameter.hidden
     }
     return defaults | found | particulars.FIRST
+
+
+def _machine(
+    offering: Offering, tenant_id: UUID, picks: Mapping[Role, str]
+) -> tuple[Image | None, Flavor | None]:
+    """The newest image and the smallest size that go together, and with what was picked of them."""
+    images, flavors = catalog.images_for(tenant_id, offering), catalog.flavors(tenant_id)
+    if wanted := picks.get(Role.IMAGE):
+        images = [one for one in images if one.os_id == wanted]
+    if wanted := picks.get(Role.FLAVOR):
+        flavors = [one for one in flavors if one.os_id == wanted]
+    elif not offering.gpu:
+        flavors = [one for one in flavors if not one.gpus]
+    able: list[Image | None] = [*images] or [None]
+    pairs = ((image, flavor) for image in able for flavor in flavors)
+    fitting = ((image, flavor) for image, flavor in pairs if not catalog.too_small(flavor, offering, image))
+    return next(fitting, (next(iter(images), None), None))
+
+
+def _last(tenant_id: UUID, by: User) -> Mapping[Role, Any]:
+    """What the person's last launch in the tenant answered."""
+    launched = (
+        select(LaunchDraft)
+        .where(LaunchDraft.user_id == by.id, LaunchDraft.tenant_id == tenant_id)
+        .where(LaunchDraft.submitted_at.is_not(None))
+    )
+    draft = db.session.scalar(launched.order_by(LaunchDraft.submitted_at.desc()).limit(1))
+    if draft is None:
+        return {}
+    with suppress(shelf.NoSuchTemplate):
+        roles = names_by_role(shelf.get(draft.offering, hidden=True))
+        return {role: draft.answers[name] for role, name in roles.items() if name in draft.answers}
+    return {}
 
 
 def names_by_role(offering: Offering) -> dict[Role, str]:

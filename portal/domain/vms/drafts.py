@@ -18,7 +18,7 @@ from portal.domain.store.errors import DomainError, NotFound, Refused
 from portal.domain.tenants.models import Tenant
 from portal.domain.vms import answers, launching, lifecycle, quotas, retrying
 from portal.domain.vms.models import LaunchDraft, Vm
-from portal.domain.vms.review import QUOTA, WHOLE, Review, Size, check, fitting, most, sizes, subnets
+from portal.domain.vms.review import QUOTA, WHOLE, Review, check
 
 __all__ = [
     "WHOLE",
@@ -26,20 +26,15 @@ __all__ = [
     "LaunchDraft",
     "Launched",
     "Review",
-    "Size",
     "answer",
     "change",
     "check",
     "discard",
     "edit",
-    "fitting",
     "get",
-    "most",
     "open_of",
-    "sizes",
     "start",
     "submit",
-    "subnets",
     "values",
 ]
 

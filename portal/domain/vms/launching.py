@@ -33,7 +33,7 @@ def vms_of(draft: LaunchDraft, review: Review, by: User) -> list[Vm]:
 
 def _vm(number: int, draft: LaunchDraft, review: Review, by: User) -> Vm:
     vm_id = id_of(draft, number)
-    parameters = _parameters(number, draft, review, by)
+    sent = parameters(number, draft, review, by)
     moment = now()
     return Vm(
         id=vm_id,
@@ -50,9 +50,9 @@ def _vm(number: int, draft: LaunchDraft, review: Review, by: User) -> Vm:
         requested_at=moment,
         offering=review.offering.name,
         image_name=review.image.name if review.image else None,
-        spec=_spec(review, parameters),
+        spec=_spec(review, sent),
         template=review.offering.template.text,
-        sealed=vault.seal(json.dumps(parameters).encode(), place=sealed_place(vm_id)),
+        sealed=vault.seal(json.dumps(sent).encode(), place=sealed_place(vm_id)),
         vcpus=review.each.vcpus,
         ram_mib=review.each.ram_mib,
         gpus=review.each.gpus,
@@ -73,7 +73,7 @@ def id_of(draft: LaunchDraft, number: int) -> UUID:
     return draft.replaces_id or uuid5(draft.id, f"vm-{number}")
 
 
-def _parameters(number: int, draft: LaunchDraft, review: Review, by: User) -> dict[str, Any]:
+def parameters(number: int, draft: LaunchDraft, review: Review, by: User) -> dict[str, Any]:
     """The HOT parameters of the VM of this number, as Heat gets them."""
     public_keys = [key.public_key for key in review.keys]
     by_role: dict[Role, Any] = {
@@ -105,7 +105,7 @@ def _parameters(number: int, draft: LaunchDraft, review: Review, by: User) -> di
     return {name: value for name, value in (dict(review.values) | filled).items() if name in known}
 
 
-def _spec(review: Review, parameters: Mapping[str, Any]) -> dict[str, Any]:
+def _spec(review: Review, sent: Mapping[str, Any]) -> dict[str, Any]:
     """What pages may show of the launch: no user data, nothing hidden."""
     image, flavor, network = review.image, review.flavor, review.network
     secret = answers.secret_names(review.offering)
@@ -130,9 +130,9 @@ def _spec(review: Review, parameters: Mapping[str, Any]) -> dict[str, Any]:
         "floating_ip": review.floating_ip,
         "keys": [key.name for key in review.keys],
         "answers": {
-            parameter.label: review.offering.say(parameter, parameters.get(parameter.name, ""))
+            parameter.label: review.offering.say(parameter, sent.get(parameter.name, ""))
             for parameter in review.offering.template.asked
             if parameter.name not in secret and answers.matters(parameter, review.typed)
         },
-        "resources": conditions.resources_made(review.offering.template, parameters),
+        "resources": conditions.resources_made(review.offering.template, sent),
     }

@@ -64,6 +64,12 @@ class Line:
         return max(0, self.limit - self.used)
 
     @property
+    def room(self) -> int:
+        """What both the tenant's quota and the member's own limit leave."""
+        own = self.own.left if self.own else None
+        return self.left if own is None else min(self.left, own)
+
+    @property
     def fits(self) -> bool:
         return self.fits_quota and self.fits_own
 
@@ -291,4 +297,4 @@ def _short_of(line: Line, left: int, limit: int) -> str:
 
 
 def _said(name: str, amount: int) -> str:
-    return f"{amount / 1024:g} GiB" if name == "ram_mib" else str(amount)
+    return f"{amount / 1024:,.1f} GiB".replace(".0 ", " ") if name == "ram_mib" else f"{amount:,}"

@@ -1,7 +1,7 @@
 """The review of a draft: what its answers mean, what the launch costs, and what is wrong, by field."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 from portal.domain.catalog import catalog, cloudinit, keys, shelf
@@ -18,8 +18,6 @@ from portal.domain.vms.particulars import Particulars
 QUOTA, TENANT, AGAIN = "quota", "tenant", "again"
 # Problems of the launch as a whole, which no field of the wizard mends.
 WHOLE = frozenset({QUOTA, TENANT, AGAIN})
-# What a smaller size takes less of.
-OF_SIZES = {"vcpus", "ram_mib", "gpus"}
 
 
 @dataclass(frozen=True)
@@ -67,14 +65,6 @@ class Review:
         return {name: self.problems[name] for name in fields if name in self.problems}
 
 
-@dataclass(frozen=True)
-class Size:
-    """A flavor as the wizard offers it; `why` says why it can't be had."""
-
-    flavor: Flavor
-    why: str = ""
-
-
 def check(draft: LaunchDraft) -> Review:
     """What the answers mean and what is wrong with them. Raises shelf.NoSuchTemplate."""
     offering = shelf.get(draft.offering)
@@ -90,7 +80,7 @@ def check(draft: LaunchDraft) -> Review:
     chosen_keys = keys.chosen(draft.user_id, list(typed.get(role.get(Role.SSH_KEYS, ""), []) or []))
     checked = offering.template.validate(_asked(offering, typed))
     told = picks.told()
-    each = _cost(flavor, floating_ip=floating_ip)
+    each = cost_of(flavor, floating_ip=floating_ip)
     lines = quotas.lines(tenant, each.times(told.count), of=draft.user_id, but=draft.replaces_id)
     return Review(
         offering=offering,
@@ -163,38 +153,6 @@ def _asked(offering: Offering, typed: Mapping[str, Any]) -> dict[str, str]:
     }
 
 
-def subnets(review: Review) -> list[networks.Choice]:
-    """The subnets of the tenant's networks."""
-    return networks.subnets(tenants.networks(review.tenant.id))
-
-
-def sizes(review: Review) -> list[Size]:
-    """The sizes of the tenant's cloud, those that can be had first, and why the others can't."""
-    found = [Size(flavor, _why_not(flavor, review)) for flavor in catalog.flavors(review.tenant.id)]
-    return sorted(found, key=lambda size: bool(size.why))
-
-
-def fitting(review: Review) -> list[str]:
-    """The sizes that would still fit a launch over the quota; none where a smaller size is no help."""
-    short = {line.name for line in review.quota if not line.fits}
-    return [size.flavor.name for size in sizes(review) if not size.why] if short <= OF_SIZES else []
-
-
-def most(review: Review) -> int:
-    """How many such VMs the quota has room for; no more than are launched at once."""
-    rooms: list[int] = [line.left // getattr(review.each, line.name) for line in review.quota if line.asked]
-    return min([*rooms, particulars.MOST_AT_ONCE])
-
-
-def _why_not(flavor: Flavor, review: Review) -> str:
-    if words := catalog.too_small(flavor, review.offering, review.image):
-        return words
-    wanted = _cost(flavor, floating_ip=review.floating_ip).times(review.told.count)
-    lines = [replace(line, asked=getattr(wanted, line.name)) for line in review.quota]
-    short = [line for line in lines if not line.fits and line.name in OF_SIZES]
-    return f"Over the quota ({quotas.shortage(short)})." if short else ""
-
-
 def _size_problem(
     role: Mapping[Role, str], flavor: Flavor | None, offering: Offering, image: Image | None
 ) -> dict[str, str]:
@@ -205,11 +163,8 @@ def _size_problem(
 def _address_problem(
     role: Mapping[Role, str], network: NetworkProfile | None, *, wanted: bool
 ) -> dict[str, str]:
-    if not wanted or network is None or network.gives_floating_ips:
-        return {}
-    forbidden = network.external_network_id and "An administrator allows no floating IPs in this network."
-    words = forbidden or "This network has no way out, so it can't have a floating IP."
-    return {role[Role.FLOATING_IP]: words}
+    words = networks.no_way_out(network) if wanted else ""
+    return {role[Role.FLOATING_IP]: words} if words else {}
 
 
 def _quota_problem(lines: Sequence[quotas.Line]) -> dict[str, str]:
@@ -254,7 +209,8 @@ def _user_data_problem(
     return {}
 
 
-def _cost(flavor: Flavor | None, *, floating_ip: bool) -> quotas.Amount:
+def cost_of(flavor: Flavor | None, *, floating_ip: bool = False) -> quotas.Amount:
+    """What one VM of this size needs."""
     if flavor is None:
         return quotas.Amount(vms=1, floating_ips=int(floating_ip))
     return quotas.Amount(1, flavor.vcpus, flavor.ram_mib, flavor.gpus, int(floating_ip))

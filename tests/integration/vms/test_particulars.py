@@ -8,7 +8,7 @@ from portal.domain.people.models import User
 from portal.domain.store.db import db
 from portal.domain.store.errors import Refused
 from portal.domain.tenants.models import Tenant
-from portal.domain.vms import drafts, particulars, quotas
+from portal.domain.vms import drafts, offers, particulars, quotas
 from portal.domain.vms.models import State, Vm, VmTag
 from portal.domain.vms.particulars import COUNT, DESCRIPTION, LEASE, TAGS
 from portal.sandbox.control import Control
@@ -69,7 +69,7 @@ def test_the_quota_is_asked_for_all_of_them(ada: User, lab: Tenant) -> None:
     limit(lab, quota_vms=2)
     made = draft(ada, lab, name="node", **{COUNT: "3"})
     review = drafts.check(made)
-    assert (review.cost.vms, drafts.most(review)) == (3, 2)
+    assert (review.cost.vms, offers.most(review)) == (3, 2)
     with pytest.raises(Refused, match="VMs: 3 wanted, 2 of 2 left"):
         drafts.submit(made.id, by=ada)
     assert vms() == []

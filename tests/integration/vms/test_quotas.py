@@ -16,7 +16,7 @@ from portal.domain.store.db import db, transaction
 from portal.domain.store.errors import Forbidden, Refused
 from portal.domain.store.models import AuditEntry
 from portal.domain.tenants.models import Tenant
-from portal.domain.vms import allowances, drafts, quotas, vms
+from portal.domain.vms import allowances, drafts, offers, quotas, vms
 from portal.domain.vms.lifecycle import Event
 from portal.domain.vms.models import LaunchDraft, State, Vm
 from portal.sandbox.control import Control
@@ -128,7 +128,7 @@ def test_both_limits_are_named_where_both_are_in_the_way(ada: User, olga: User, 
         f"This is more than your tenant's quota has left ({words}). This is more than you yourself may have "
         f"here ({words}); an owner of the tenant or an administrator can allow more."
     )
-    [why] = {size.why for size in drafts.sizes(review) if size.flavor.name == large.name}
+    [why] = {size.why for size in offers.sizes(review) if size.thing.name == large.name}
     assert f"({words}; your own {words})" in why
     assert {line.name: line.binds for line in review.quota}["vcpus"] == "quota"
 

@@ -83,6 +83,7 @@ ROWS: dict[str, Row] = {
     "home.switch_tenant": Row(ALL, foreign=STAFF),
     "keys.add": Row(ALL),
     "keys.index": Row(ALL),
+    "keys.make": Row(ALL),
     "keys.remove": Row(ALL, foreign=NOBODY),
     "launch.change": Row(WORK, foreign=NOBODY, data=OFFERING),
     "launch.discard": Row(WORK, foreign=NOBODY),

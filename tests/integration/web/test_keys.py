@@ -1,12 +1,23 @@
 """The page of SSH keys."""
 
+from base64 import b64decode
+from io import BytesIO
+from typing import Any
+
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ed25519, rsa
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    PublicFormat,
+    load_ssh_private_key,
+)
 
 from portal.domain.catalog import keys
 from portal.domain.people.models import User
 from tests.support.page import Answer, Page
+from tests.support.wizard import begin, wizard
 
 PRIVATE = ed25519.Ed25519PrivateKey.generate()
 GOOD = PRIVATE.public_key().public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH).decode()
@@ -88,3 +99,69 @@ def test_somebody_elses_key_does_not_exist(page: Page, ada: User, eve: User) -> 
     token = page.get("/keys/").form("/keys/")["csrf_token"]
     assert page.post(f"/keys/{hers.id}/remove", {"csrf_token": token}).status == 404
     assert len(keys.of(eve)) == 1
+
+
+def named(field: str, name: str) -> dict[str, Any]:
+    return {field: name}
+
+
+def test_a_key_is_taken_from_its_file(page: Page, ada: User) -> None:
+    page.sign_in(ada)
+    answer = (
+        page.get("/keys/")
+        .form("/keys/")
+        .submit(name="laptop", file=(BytesIO(f"{GOOD}\n".encode()), "id.pub"))
+    )
+    assert "“laptop” was added." in answer.text
+    assert keys.of(ada)[0].public_key == GOOD
+
+
+def test_a_file_that_is_no_key_is_explained(page: Page, ada: User) -> None:
+    page.sign_in(ada)
+    wrong = page.get("/keys/").form("/keys/").submit(name="laptop", file=(BytesIO(b"\xff\x00"), "id.pub"))
+    assert "one line" in wrong.errors["public_key"]
+    assert keys.of(ada) == []
+
+
+def private_key(answer: Answer) -> str:
+    """What the page of a key that was made has to download, checked to be what it shows."""
+    link = answer.one("//a[@download]").get("href", "")
+    text = b64decode(link.partition("base64,")[2]).decode()
+    assert text == answer.one("//pre").text_content()
+    assert answer.headers["Cache-Control"] == "no-store"
+    return text
+
+
+def test_a_key_is_made_and_its_private_half_shown_once(
+    page: Page, ada: User, caplog: pytest.LogCaptureFixture
+) -> None:
+    page.sign_in(ada)
+    answer = page.get("/keys/").form("/make").submit(**named("made-name", "My key"))
+    [key] = keys.of(ada)
+    made = load_ssh_private_key(private_key(answer).encode(), None)
+    public = made.public_key().public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH).decode()
+    assert (key.name, key.public_key) == ("My key", f"{public} My-key")
+    assert answer.one("//a[@download]").get("download") == "id_my_key"
+    on = answer.follow("I have saved it: go on")
+    assert "PRIVATE KEY" not in on.text
+    assert "My key" in on.text
+    assert "PRIVATE KEY" not in caplog.text
+
+
+def test_a_key_without_a_name_is_called_by_the_day(page: Page, ada: User) -> None:
+    page.sign_in(ada)
+    page.get("/keys/").form("/make").submit()
+    assert keys.of(ada)[0].name.startswith("made 20")
+    again = page.get("/keys/").form("/make").submit()
+    assert again.status == 422
+    assert "another key with this name" in again.errors["made-name"]
+
+
+def test_a_key_is_made_in_the_wizard_and_chosen(page: Page, ada: User) -> None:
+    access = wizard(begin(page.sign_in(ada))).submit("Next")
+    made = wizard(access).submit("Make one for me", firewall="closed", **named("key-name", "new"))
+    assert "PRIVATE KEY" in private_key(made)
+    form = wizard(made.follow("I have saved it: go on"))
+    assert (form["ssh_keys"], form["firewall"]) == (str(keys.of(ada)[0].id), "closed")
+    again = form.submit("Make one for me", **named("key-name", "new"))
+    assert "another key with this name" in again.errors["key-name"]

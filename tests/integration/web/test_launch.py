@@ -3,10 +3,11 @@
 import pytest
 from sqlalchemy import update
 
+from portal.domain.catalog import catalog
 from portal.domain.catalog.models import Flavor, Image
 from portal.domain.people.models import User
 from portal.domain.store.db import db
-from portal.domain.tenants.models import Tenant
+from portal.domain.tenants.models import NetworkProfile, Tenant
 from portal.domain.vms import drafts
 from portal.domain.vms.models import LaunchDraft, Vm
 from portal.sandbox.control import Control
@@ -28,6 +29,35 @@ def test_a_member_launches_with_five_clicks(browser: Page, cloud: Control, work:
     work()
     assert "Active" in browser.get(answer.url).text
     assert cloud.stack_names("tenant-a") == [f"vm-{vm.id}"]
+
+
+def test_a_member_launches_with_three_clicks(browser: Page) -> None:
+    templates = browser.get("/").follow("Launch your first VM")
+    review = templates.form("/launch/").submit("Quick launch: Ubuntu server")
+    assert review.url.endswith("/review")
+    answer = review.form("/submit").submit("Launch")
+    assert answer.url == f"/vms/{only(Vm).id}"
+
+
+def test_the_quick_way_stops_where_an_answer_is_needed(browser: Page) -> None:
+    write(update(NetworkProfile).values(gone=True))
+    access = browser.get("/launch/").form("/launch/").submit("Quick launch: Ubuntu server")
+    assert access.url.endswith("/access")
+
+
+def test_the_catalogue_leads_into_the_wizard_filled_in(browser: Page, lab: Tenant) -> None:
+    debian = next(one for one in catalog.images(lab.id) if one.name == "debian-12")
+    large = next(one for one in catalog.flavors(lab.id) if one.name == "m1.large")
+    templates = browser.get(f"/launch/?image={debian.os_id}&flavor={large.os_id}")
+    assert "It is made for Ubuntu." in templates.text
+    machine = wizard(templates.form("/launch/").submit("Your own cloud-init"))
+    assert (machine["image"], machine["flavor"]) == (debian.os_id, large.os_id)
+
+
+def test_the_review_is_reached_without_the_third_step(browser: Page) -> None:
+    machine = wizard(begin(browser))
+    assert machine.submit("Skip to the review", name="9").errors.keys() == {"name"}
+    assert machine.submit("Skip to the review").url.endswith("/review")
 
 
 def test_each_step_says_where_one_is(browser: Page) -> None:
