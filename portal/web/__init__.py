@@ -63,6 +63,7 @@ def _everyones() -> tuple[ModuleType, ...]:
         auth,
         bulk,
         catalog,
+        changes,
         health,
         home,
         inventory,
@@ -76,7 +77,7 @@ def _everyones() -> tuple[ModuleType, ...]:
     )
 
     pages = (auth, home, account, links, catalog, keys, bulk, inventory, launch, usage, members, notices)
-    return (*pages, health, metrics)
+    return (*pages, changes, health, metrics)
 
 
 def _admins() -> tuple[ModuleType, ...]:

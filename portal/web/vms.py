@@ -10,8 +10,9 @@ from htmx_flask import request
 
 from portal.domain.people import access
 from portal.domain.people.access import Permission
-from portal.domain.vms import explain, findings, fixes, history, power, progress, vms
+from portal.domain.vms import changes, explain, findings, fixes, history, power, progress, vms
 from portal.domain.vms.vms import Event, State, Vm
+from portal.web import menus
 from portal.web.admin.words import KINDS
 from portal.web.guards import needs
 from portal.web.panels import panel
@@ -102,9 +103,13 @@ def fetch_console(vm_id: UUID) -> ResponseReturnValue:
 
 def _facts(vm: Vm) -> dict[str, Any]:
     """What a VM's page and its panel are drawn from; all of it from the portal's own tables."""
+    change = changes.latest(vm)
     return {
         "vm": vm,
-        "every": vms.wait(vm),
+        "every": changes.wait(change) or vms.wait(vm),
+        "change": change,
+        "change_failure": explain.failure(change.answer or "") if change else None,
+        "menu": menus.of_vm(vm),
         "power": power.word(vm),
         "power_actions": power.actions(vm, current_user),
         "actions": vms.actions(vm, current_user),

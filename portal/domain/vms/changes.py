@@ -92,12 +92,12 @@ def ask(vm: Vm, wish: Wish, *, by: User) -> None:
             return
         if words := why_not(vm, by):
             raise Refused(f"{vm.name} can't be changed now. {words}")
-        change = _written(vm, wish, by)
+        change = begin(vm, wish, by)
     wake.change(change.id)
 
 
-def _written(vm: Vm, wish: Wish, by: User) -> Change:
-    """The row of the change, with the difference held by the VM's own row, and the audit entry."""
+def begin(vm: Vm, wish: Wish, by: User) -> Change:
+    """The change in the caller's transaction: its row, what it holds of the quota, and the audit entry."""
     before, after = asdict(held(vm)), asdict(wish.amount)
     more = {name: max(0, after[name] - before[name]) for name in before}
     if any(more.values()):
@@ -116,6 +116,7 @@ def _written(vm: Vm, wish: Wish, by: User) -> Change:
         due_at=now(),
     )
     db.session.add(change)
+    db.session.flush()
     count(vm, {name: before[name] + more[name] for name in before})
     detail = {"what": wish.title, "before": dict(wish.before), "after": dict(wish.wanted)}
     audit.record(f"vm.{wish.kind.value}", by=by, tenant_id=vm.tenant_id, vm_id=vm.id, detail=detail)

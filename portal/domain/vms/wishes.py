@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import select
@@ -32,16 +33,28 @@ class Size:
     why: str = ""
 
 
+def template_of(vm: Vm) -> Template:
+    """The template that the VM was launched with."""
+    return _read(vm.template)
+
+
+# A page and its panel ask again and again.
+_read = lru_cache(maxsize=64)(hot.read)
+
+
 def parameters(vm: Vm) -> dict[str, Any]:
-    """The parameters of the VM's stack, defaults for those that weren't given. Raises vault.Unsealable."""
-    given: dict[str, Any] = json.loads(vault.unseal(vm.sealed, place=sealed_place(vm.id)))
-    defaults = {one.name: one.default for one in hot.read(vm.template).parameters if one.has_default}
+    """The parameters of the VM's stack, defaults for those that weren't given. Raises Refused."""
+    try:
+        given: dict[str, Any] = json.loads(vault.unseal(vm.sealed, place=sealed_place(vm.id)))
+    except vault.Unsealable as error:
+        raise Refused(f"What the VM was launched with can't be opened. {error}") from error
+    defaults = {one.name: one.default for one in template_of(vm).parameters if one.has_default}
     return defaults | given
 
 
 def can(vm: Vm, role: Role) -> bool:
     """Whether the VM's template has a parameter of this part."""
-    return hot.read(vm.template).filled_by(role) is not None
+    return template_of(vm).filled_by(role) is not None
 
 
 def sizes(vm: Vm) -> list[Size]:
@@ -75,13 +88,13 @@ def resize(vm: Vm, flavor_id: str) -> Wish:
 
 def firewalls(vm: Vm) -> list[tuple[str, str]]:
     """The firewall presets of the VM's template: (value, words)."""
-    parameter = hot.read(vm.template).parameter(FIREWALL)
+    parameter = template_of(vm).parameter(FIREWALL)
     return [(value, say(vm, parameter, value)) for value in parameter.choices] if parameter else []
 
 
 def firewall(vm: Vm, preset: str, ssh_from: str = "") -> Wish:
     """The VM behind another firewall; `ssh_from` counts where its template knows it. Raises Refused."""
-    template = hot.read(vm.template)
+    template = template_of(vm)
     parameter = template.parameter(FIREWALL)
     if parameter is None or preset not in parameter.choices:
         raise Refused("Choose one of the firewalls.", field="firewall")
@@ -105,8 +118,11 @@ def address(vm: Vm, *, wanted: bool) -> Wish:
     words = "A public address" if wanted else f"No public address ({vm.public_ip} is released)"
     amount = replace(_like(vm), floating_ips=int(wanted))
     given = {_name(vm, Role.FLOATING_IP): wanted}
-    template = hot.read(vm.template)
-    resources = conditions.resources_made(template, parameters(vm) | given)
+    template, known = template_of(vm), parameters(vm)
+    external = template.filled_by(Role.EXTERNAL_NETWORK)
+    if wanted and external and not known.get(external.name):
+        raise Refused("It was launched without a way out of its network.")
+    resources = conditions.resources_made(template, known | given)
     return _wish(vm, kind, words, given, amount=amount, spec={"floating_ip": wanted, "resources": resources})
 
 
@@ -118,10 +134,13 @@ def no_address(vm: Vm) -> str:
     network = next((one for one in tenants.networks(vm.tenant_id) if one.network_id == mine), None)
     if network is None or not network.gives_floating_ips:
         return "Its network gives no floating IPs."
-    external = hot.read(vm.template).filled_by(Role.EXTERNAL_NETWORK)
-    if external and not parameters(vm).get(external.name):
-        return "It was launched without a way out of its network."
     return ""
+
+
+def addresses(vm: Vm) -> quotas.Line:
+    """How many floating IPs the tenant holds, and would with one more."""
+    lines = quotas.lines(vm.tenant, quotas.Amount(floating_ips=1), of=vm.owner_id)
+    return next(line for line in lines if line.name == "floating_ips")
 
 
 def rename(vm: Vm, name: str) -> Wish:
@@ -168,8 +187,7 @@ def _like(vm: Vm) -> quotas.Amount:
 
 
 def _name(vm: Vm, role: Role) -> str:
-    template: Template = hot.read(vm.template)
-    parameter = template.filled_by(role)
+    parameter = template_of(vm).filled_by(role)
     if parameter is None:
         raise Refused("The VM's template doesn't let this be changed.")
     return parameter.name

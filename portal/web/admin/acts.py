@@ -32,6 +32,7 @@ ACTS = {
     "vm.detach_ip": "Had a VM's public address released",
     "vm.rename_server": "Had a VM's server renamed",
     "vm.rebuild": "Had a VM rebuilt",
+    "vm.described": "Named or described a VM",
     "vm.changed": "A change of a VM came true",
     "vm.change_failed": "A change of a VM failed",
     "vm.console": "Fetched a VM's console output",

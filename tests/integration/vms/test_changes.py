@@ -255,6 +255,12 @@ def test_an_address_that_can_not_be_had_takes_no_quota(
     assert quotas.usage(lab.id).floating_ips == 0
 
 
+def test_what_can_not_be_opened_is_not_changed(vm: Vm, ada: User) -> None:
+    write(update(Vm).values(sealed=b"lost"))
+    with pytest.raises(Refused, match="can't be opened"):
+        resize(fresh(vm), ada)
+
+
 def test_another_name(vm: Vm, ada: User, behind: Cloud, work: Worker) -> None:
     changes.ask(vm, wishes.rename(vm, "better-name"), by=ada)
     work()

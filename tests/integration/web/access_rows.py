@@ -15,9 +15,11 @@ from sqlalchemy import delete, insert, inspect, select
 from portal.domain.catalog.models import SshKey
 from portal.domain.people import links
 from portal.domain.people.models import Invitation, Kind, Membership, Notice, ResetLink, Role, Session, User
+from portal.domain.store import vault
 from portal.domain.store.db import db, now, transaction
 from portal.domain.tenants.models import Credential, NetworkProfile, QuotaRequest, Tenant
 from portal.domain.vms.models import Finding, FindingKind, LaunchDraft, Vm
+from portal.domain.vms.provisioning import sealed_place
 
 ALL = "member other owner support admin"
 WORK = "member other owner admin"
@@ -60,6 +62,14 @@ ROWS: dict[str, Row] = {
     "catalog.refresh": Row(WORK),
     "catalog.sizes": Row(ALL),
     "catalog.templates": Row(ALL),
+    "changes.about": Row(WORK, foreign=NOBODY),
+    "changes.address": Row(WORK, foreign=NOBODY),
+    "changes.ask_address": Row(WORK, foreign=NOBODY),
+    "changes.ask_firewall": Row(WORK, foreign=NOBODY),
+    "changes.ask_resize": Row(WORK, foreign=NOBODY),
+    "changes.describe": Row(WORK, foreign=NOBODY),
+    "changes.firewall": Row(WORK, foreign=NOBODY),
+    "changes.resize": Row(WORK, foreign=NOBODY),
     "credentials.examine": Row(ADMIN, foreign=ADMIN),
     "credentials.index": Row(STAFF),
     "credentials.make": Row(ADMIN, foreign=ADMIN),
@@ -192,7 +202,9 @@ def _vm(case: Case) -> UUID:
     facts = {column.key: getattr(pattern, column.key) for column in inspect(Vm).columns}
     copy = uuid4()
     with transaction():
-        db.session.execute(insert(Vm).values(facts | {"id": copy, "client_request_id": copy}))
+        sealed = vault.seal(b"{}", place=sealed_place(copy))
+        own = {"id": copy, "client_request_id": copy, "sealed": sealed}
+        db.session.execute(insert(Vm).values(facts | own))
     return copy
 
 

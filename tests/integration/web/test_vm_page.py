@@ -25,7 +25,8 @@ def panel(page: Page, vm: Vm, **headers: str) -> Answer:
 
 def buttons(answer: Answer) -> set[str]:
     """What may be done, by the words of buttons and links in the page's head."""
-    return set(answer.words("//*[@class='actions']//button | //*[@class='actions']//a"))
+    beside = "not(ancestor::*[@id='more'])"
+    return set(answer.words(f"//*[@class='actions']//*[self::button or self::a][{beside}]"))
 
 
 def without_ages(words: list[str]) -> list[str]:

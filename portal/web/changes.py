@@ -1,0 +1,143 @@
+"""Changes: the pages on which somebody has a running VM changed."""
+
+from uuid import UUID
+
+from flask import Blueprint, flash, redirect, render_template, url_for
+from flask.typing import ResponseReturnValue
+from flask_login import current_user
+from flask_wtf import FlaskForm
+from wtforms import StringField, TextAreaField
+
+from portal.domain.people import access
+from portal.domain.people.access import Permission
+from portal.domain.vms import changes, describing, vms, wishes
+from portal.domain.vms.changes import Wish
+from portal.domain.vms.vms import Vm
+from portal.web import seen
+from portal.web.forms import accepted
+from portal.web.guards import needs
+
+blueprint = Blueprint("changes", __name__, url_prefix="/vms")
+
+
+class Resize(FlaskForm):
+    """Another size."""
+
+    flavor = StringField("Size")
+
+
+class Firewall(FlaskForm):
+    """Another preset, and from where SSH is let in where the preset asks."""
+
+    firewall = StringField("Firewall")
+    ssh_from = StringField(
+        "SSH only from", description="Where you choose your address only: one address or a network."
+    )
+
+
+class About(FlaskForm):
+    """What a person says of the VM."""
+
+    name = StringField("Name", description="Letters, digits and hyphens.")
+    description = TextAreaField("Description", description="What it is for, in a few words.")
+    tags = StringField("Tags", description="Short words to find it by, with spaces between.")
+
+
+@blueprint.get("/<uuid:vm_id>/resize")
+@needs(Permission.VM_CHANGE)
+def resize(vm_id: UUID) -> ResponseReturnValue:
+    """The sizes to choose from."""
+    return _sizes(_vm(vm_id), Resize())
+
+
+@blueprint.post("/<uuid:vm_id>/resize")
+@needs(Permission.VM_CHANGE)
+def ask_resize(vm_id: UUID) -> ResponseReturnValue:
+    """Has it resized."""
+    vm, form = _vm(vm_id), Resize()
+    wish = accepted(form, wishes.resize, vm, form.flavor.data or "")
+    if wish is None:
+        return _sizes(vm, form), 422
+    return _ask(vm, wish)
+
+
+@blueprint.get("/<uuid:vm_id>/firewall")
+@needs(Permission.VM_CHANGE)
+def firewall(vm_id: UUID) -> ResponseReturnValue:
+    """The presets to choose from."""
+    vm = _vm(vm_id)
+    now = wishes.parameters(vm)
+    kept = str(now.get("ssh_from", "")) if now.get(wishes.FIREWALL) == "mine" else seen.network()
+    return _presets(vm, Firewall(firewall=now.get(wishes.FIREWALL, ""), ssh_from=kept))
+
+
+@blueprint.post("/<uuid:vm_id>/firewall")
+@needs(Permission.VM_CHANGE)
+def ask_firewall(vm_id: UUID) -> ResponseReturnValue:
+    """Has the firewall changed."""
+    vm, form = _vm(vm_id), Firewall()
+    wish = accepted(form, wishes.firewall, vm, form.firewall.data or "", form.ssh_from.data or "")
+    if wish is None:
+        return _presets(vm, form), 422
+    return _ask(vm, wish)
+
+
+@blueprint.get("/<uuid:vm_id>/address")
+@needs(Permission.VM_CHANGE)
+def address(vm_id: UUID) -> ResponseReturnValue:
+    """Says what giving or releasing the public address means, and asks."""
+    vm = _vm(vm_id)
+    return render_template(
+        "changes/address.html", vm=vm, why=changes.why_not(vm, current_user), line=wishes.addresses(vm)
+    )
+
+
+@blueprint.post("/<uuid:vm_id>/address/<any(attach, detach):what>")
+@needs(Permission.VM_CHANGE)
+def ask_address(vm_id: UUID, what: str) -> ResponseReturnValue:
+    """Has it given a public address, or has that released."""
+    vm = _vm(vm_id)
+    return _ask(vm, wishes.address(vm, wanted=what == "attach"))
+
+
+@blueprint.get("/<uuid:vm_id>/about")
+@needs(Permission.VM_CHANGE)
+def about(vm_id: UUID) -> ResponseReturnValue:
+    """The name, the description and the tags."""
+    vm = _vm(vm_id)
+    form = About(name=vm.name, description=vm.description, tags=" ".join(vm.tags))
+    return render_template("changes/about.html", vm=vm, form=form)
+
+
+@blueprint.post("/<uuid:vm_id>/about")
+@needs(Permission.VM_CHANGE)
+def describe(vm_id: UUID) -> ResponseReturnValue:
+    """Writes them down."""
+    vm, form = _vm(vm_id), About()
+    told = describing.Told(form.name.data or "", form.description.data or "", form.tags.data or "")
+    said = accepted(form, describing.describe, vm, told, by=current_user)
+    if said is None:
+        return render_template("changes/about.html", vm=vm, form=form), 422
+    flash(f"Written down. {said}".strip(), "good")
+    return redirect(url_for("vms.show", vm_id=vm_id))
+
+
+def _vm(vm_id: UUID) -> Vm:
+    vm = vms.get(vm_id, for_=current_user)
+    access.require(current_user, Permission.VM_CHANGE, vm.tenant_id)
+    return vm
+
+
+def _ask(vm: Vm, wish: Wish) -> ResponseReturnValue:
+    changes.ask(vm, wish, by=current_user)
+    return redirect(url_for("vms.show", vm_id=vm.id))
+
+
+def _sizes(vm: Vm, form: Resize) -> str:
+    why = changes.why_not(vm, current_user)
+    return render_template("changes/resize.html", vm=vm, form=form, why=why, sizes=wishes.sizes(vm))
+
+
+def _presets(vm: Vm, form: Firewall) -> str:
+    why = changes.why_not(vm, current_user)
+    return render_template("changes/firewall.html", vm=vm, form=form, why=why, presets=wishes.firewalls(vm))

@@ -1,0 +1,49 @@
+"""Menus: what may be done with a VM beside its buttons, and why some of it can't be done now."""
+
+from dataclasses import dataclass
+
+from flask import url_for
+from flask_login import current_user
+
+from portal.domain.catalog.hot import Role
+from portal.domain.vms import changes, describing, wishes
+from portal.domain.vms.vms import Vm
+
+
+@dataclass(frozen=True)
+class Item:
+    """One entry; `why` says why it can't be had now."""
+
+    words: str
+    picture: str
+    endpoint: str
+    vm: Vm
+    why: str = ""
+
+    @property
+    def url(self) -> str:
+        return url_for(self.endpoint, vm_id=self.vm.id)
+
+
+def of_vm(vm: Vm) -> list[Item]:
+    """What may be changed of the VM; nothing for whoever may change nothing, or once it is deleted."""
+    described = describing.why_not(vm, current_user)
+    if described:
+        return []
+    why = changes.why_not(vm, current_user)
+    address = "Release its address" if vm.public_ip else "Give it an address"
+    no_address = "" if vm.public_ip else wishes.no_address(vm)
+    return [
+        Item("Name, description, tags", "pencil", "changes.about", vm, described),
+        Item("Resize", "scaling", "changes.resize", vm, why or _needs(vm, Role.FLAVOR)),
+        Item("Firewall", "shield", "changes.firewall", vm, why or _no_firewall(vm)),
+        Item(address, "globe", "changes.address", vm, why or no_address),
+    ]
+
+
+def _needs(vm: Vm, role: Role) -> str:
+    return "" if wishes.can(vm, role) else "Its template doesn't let this be changed."
+
+
+def _no_firewall(vm: Vm) -> str:
+    return "" if wishes.firewalls(vm) else "Its template has no firewall to choose."

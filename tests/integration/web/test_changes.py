@@ -1,0 +1,99 @@
+"""The pages on which a running VM is changed."""
+
+from portal.domain.people.models import User
+from portal.domain.tenants.models import Tenant
+from portal.domain.vms import changes
+from portal.domain.vms.models import Vm
+from portal.openstack.cloud import Cloud
+from portal.sandbox.control import Control
+from tests.support.page import Page
+from tests.support.wizard import limit
+from tests.support.world import Worker, fresh
+
+
+def test_a_resize_is_told_while_it_is_on_its_way(browser: Page, vm: Vm, work: Worker) -> None:
+    form = browser.get(f"/vms/{vm.id}").follow("Resize").form("/resize")
+    [medium] = [value for value, words in form.options("flavor").items() if "m1.medium" in words]
+    answer = form.submit(flavor=medium)
+    assert answer.url == f"/vms/{vm.id}"
+    assert "Size from m1.small to m1.medium Asked for by Ada" in answer.text
+    assert answer.one("//*[@id='vm']").get("hx-trigger") == "every 1000ms"
+    assert "A change is on its way" in answer.words("//*[@id='more']")[0]
+    assert "can't be resized just now" in browser.get(f"/vms/{vm.id}/resize").text
+    work()
+    assert "m1.medium" in browser.get(f"/vms/{vm.id}").text
+
+
+def test_sizes_that_can_not_be_had_say_why(browser: Page, vm: Vm, lab: Tenant) -> None:
+    limit(lab, quota_vcpus=1)
+    answer = browser.get(f"/vms/{vm.id}/resize")
+    assert "Over the quota (vCPU: 1 wanted, 0 of 1 left)" in answer.text
+    assert "Choose another size" in answer.form("/resize").submit().text
+
+
+def test_a_change_that_fails_says_whose_turn_it_is(
+    browser: Page, vm: Vm, cloud: Control, work: Worker
+) -> None:
+    cloud.set_quota("tenant-a", cores=1)
+    form = browser.get(f"/vms/{vm.id}/resize").form("/resize")
+    [medium] = [value for value, words in form.options("flavor").items() if "m1.medium" in words]
+    form.submit(flavor=medium)
+    work()
+    answer = browser.get(f"/vms/{vm.id}")
+    assert "Size from m1.small to m1.medium: that didn't come true" in answer.text
+    assert "Your administrator:" in answer.text
+    assert "Quota exceeded for cores" in answer.words("//details[@id='change-raw']")[0]
+
+
+def test_the_firewall_is_changed_in_words(browser: Page, vm: Vm, work: Worker) -> None:
+    form = browser.get(f"/vms/{vm.id}").follow("Firewall").form("/firewall")
+    assert form["ssh_from"] == "127.0.0.1/32"
+    wrong = form.submit(firewall="mine", ssh_from="nonsense")
+    assert "Write an address" in wrong.errors["ssh_from"]
+    wrong.form("/firewall").submit(firewall="web")
+    work()
+    assert "SSH, HTTP and HTTPS from anywhere" in browser.get(f"/vms/{vm.id}").text
+
+
+def test_the_public_address_is_released_and_had_again(browser: Page, vm: Vm, work: Worker) -> None:
+    page = browser.get(f"/vms/{vm.id}").follow("Release its address")
+    assert f"{vm.public_ip} goes back to the cloud" in page.text
+    page.form("/detach").submit()
+    work()
+    page = browser.get(f"/vms/{vm.id}").follow("Give it an address")
+    assert "Your tenant holds 0 of" in page.text
+    page.form("/attach").submit()
+    work()
+    assert fresh(vm).public_ip
+
+
+def test_it_is_renamed_described_and_tagged(browser: Page, vm: Vm, behind: Cloud, work: Worker) -> None:
+    form = browser.get(f"/vms/{vm.id}").follow("Name, description, tags").form("/about")
+    assert "begin with a letter" in form.submit(name="9x").errors["name"]
+    answer = form.submit(name="loud-otter", description="For the demo", tags="demo, two")
+    assert "Written down." in browser.get(answer.url).text or "loud-otter" in answer.text
+    assert "For the demo" in answer.text
+    assert fresh(vm).tags == ["demo", "two"]
+    work()
+    assert behind.nova.server(str(fresh(vm).server_id)).name == "loud-otter"
+    again = browser.get(f"/vms/{vm.id}/about").form("/about")
+    again.submit(tags="two three")
+    assert sorted(fresh(vm).tags) == ["three", "two"]
+
+
+def test_a_name_the_server_can_not_take_now_stays_the_portals(
+    browser: Page, vm: Vm, ada: User, behind: Cloud, work: Worker
+) -> None:
+    browser.get(f"/vms/{vm.id}/address").form("/detach").submit()
+    answer = browser.get(f"/vms/{vm.id}/about").form("/about").submit(name="loud-otter")
+    assert "The server keeps its own name for now. A change is on its way" in answer.response.text
+    work()
+    assert fresh(vm).name == "loud-otter"
+    assert behind.nova.server(str(vm.server_id)).name == "quiet-otter"
+    assert changes.latest(vm) is None
+
+
+def test_support_reads_and_is_offered_nothing(page: Page, vm: Vm, sam: User) -> None:
+    answer = page.sign_in(sam).get(f"/vms/{vm.id}")
+    assert not answer.all("//*[@id='more']")
+    assert page.get(f"/vms/{vm.id}/resize").status == 403
