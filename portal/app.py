@@ -8,9 +8,12 @@ from sqlalchemy.orm import configure_mappers
 from portal import cli, config, log, web
 from portal.config import Settings
 from portal.domain.catalog import shelf
+from portal.domain.people import outlets
 from portal.domain.store import vault, volatile
 from portal.domain.store.db import db, tune
 from portal.domain.tenants import clouds
+from portal.post.mail import Office
+from portal.post.webhooks import Gate
 
 MAX_REQUEST_BYTES = 1024 * 1024
 
@@ -36,6 +39,11 @@ def create_app(settings: Settings | None = None) -> Flask:
     shelf.open_at(settings.hot_templates)
     clouds.configure(
         connect_timeout=settings.openstack_connect_timeout, read_timeout=settings.openstack_read_timeout
+    )
+    outlets.configure(
+        Office(settings.smtp, settings.mail_from) if settings.smtp else None,
+        Gate(settings.webhook_allow, insecure=settings.insecure_http),
+        settings.portal_url,
     )
     db.init_app(app)
     with app.app_context():

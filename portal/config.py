@@ -3,10 +3,12 @@
 import base64
 import binascii
 import os
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
+from urllib.parse import unquote, urlsplit
 
 T = TypeVar("T")
 
@@ -19,6 +21,17 @@ class BadSettings(Exception):
     def __init__(self, problems: list[str]) -> None:
         super().__init__("The portal can't start:\n" + "\n".join(f"  - {problem}" for problem in problems))
         self.problems = problems
+
+
+@dataclass(frozen=True)
+class Smtp:
+    """The mail server. `security`: "tls" from the first byte, "starttls", or none."""
+
+    host: str
+    port: int
+    security: str = ""
+    username: str = ""
+    password: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True)
@@ -39,6 +52,10 @@ class Settings:
     metrics_token: str = field(default="", repr=False)
     horizon_url: str = ""
     skyline_url: str = ""
+    portal_url: str = ""
+    smtp: Smtp | None = None
+    mail_from: str = ""
+    webhook_allow: tuple[str, ...] = ()
     rate_limits: bool = True
     database_clock: bool = True
 
@@ -74,6 +91,18 @@ VARIABLES = (
     ),
     Variable("HORIZON_URL", "https://…/dashboard: support's page of a VM links there", ""),
     Variable("SKYLINE_URL", "the same for Skyline", ""),
+    Variable("PORTAL_URL", "https://portal.example.org: where links in mails and webhooks lead", ""),
+    Variable(
+        "SMTP_URL",
+        "mail server: smtp+starttls://user:password@host:587, smtps://… (465) or smtp://… (25, no password)",
+        "",
+    ),
+    Variable("MAIL_FROM", "sender of mails: portal@example.org; needed with SMTP_URL, as PORTAL_URL is", ""),
+    Variable(
+        "WEBHOOK_ALLOW",
+        "hosts and networks that webhooks may reach although they aren't public: hooks.local,10.1.0.0/16",
+        "",
+    ),
 )
 
 
@@ -98,7 +127,13 @@ def load(environ: Mapping[str, str] = os.environ) -> Settings:
         metrics_token=read.optional("METRICS_TOKEN", _token, ""),
         horizon_url=read.optional("HORIZON_URL", _web_address, ""),
         skyline_url=read.optional("SKYLINE_URL", _web_address, ""),
+        portal_url=read.optional("PORTAL_URL", _web_address, "").rstrip("/"),
+        smtp=read.optional("SMTP_URL", _smtp, None),
+        mail_from=read.optional("MAIL_FROM", _mail_address, ""),
+        webhook_allow=read.optional("WEBHOOK_ALLOW", _names, ()),
     )
+    if settings.smtp and not (settings.mail_from and settings.portal_url):
+        read.problems.append("SMTP_URL needs MAIL_FROM and PORTAL_URL beside it.")
     if read.problems:
         raise BadSettings(read.problems)
     return settings
@@ -174,6 +209,34 @@ def _web_address(text: str) -> str:
     if text and not text.startswith(("https://", "http://")):
         raise ValueError("it begins with https://")
     return text
+
+
+_SMTP = {"smtp": ("", 25), "smtp+starttls": ("starttls", 587), "smtps": ("tls", 465)}
+
+
+def _smtp(text: str) -> Smtp | None:
+    if not text:
+        return None
+    parts = urlsplit(text)
+    if parts.scheme not in _SMTP or not parts.hostname:
+        raise ValueError("it reads smtp+starttls://user:password@host, smtps://… or smtp://host")
+    security, port = _SMTP[parts.scheme]
+    if parts.password and not security:
+        raise ValueError("a password needs smtp+starttls:// or smtps://")
+    username, password = unquote(parts.username or ""), unquote(parts.password or "")
+    if not (username + password).isascii():
+        raise ValueError("SMTP takes user and password in ASCII only")
+    return Smtp(parts.hostname, parts.port or port, security, username, password)
+
+
+def _mail_address(text: str) -> str:
+    if text and not re.fullmatch(r"[^@\s<>,]+@[^@\s<>,]+", text):
+        raise ValueError("it is an address such as portal@example.org")
+    return text
+
+
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(filter(None, (part.strip().lower() for part in text.split(","))))
 
 
 def _folder(text: str) -> Path:

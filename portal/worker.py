@@ -24,6 +24,7 @@ from portal import log
 from portal.app import create_app, warm_up
 from portal.cli.processes import die_with_parent
 from portal.domain.catalog import catalog
+from portal.domain.people import sending
 from portal.domain.store import keyring, verification, volatile, wake
 from portal.domain.store.db import db
 from portal.domain.tenants import doctor as doctoring
@@ -160,6 +161,11 @@ def handover(credential_id: str, request_id: str | None = None) -> None:
 def verify(check_id: str, request_id: str | None = None) -> None:
     """Goes on verifying the audit."""
     _do("verify", verification.go_on, check_id, request_id)
+
+
+def deliver(delivery_id: str, request_id: str | None = None) -> None:
+    """Tries to deliver a letter or a message to a webhook."""
+    _do("deliver", sending.step, delivery_id, request_id)
 
 
 def resume(tenant_id: str, request_id: str | None = None) -> None:

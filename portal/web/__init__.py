@@ -74,10 +74,11 @@ def _everyones() -> tuple[ModuleType, ...]:
         metrics,
         notices,
         usage,
+        webhooks,
     )
 
     pages = (auth, home, account, links, catalog, keys, bulk, inventory, launch, usage, members, notices)
-    return (*pages, changes, health, metrics)
+    return (*pages, changes, webhooks, health, metrics)
 
 
 def _admins() -> tuple[ModuleType, ...]:

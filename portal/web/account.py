@@ -2,16 +2,17 @@
 
 from uuid import UUID
 
-from flask import Blueprint, flash, redirect, render_template, url_for
+from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 from flask_wtf import FlaskForm
 from wtforms import PasswordField, StringField
 from wtforms.validators import InputRequired, Length
 
-from portal.domain.people import accounts, sessions
+from portal.domain.people import accounts, choices, hooks, notices, sessions, wording
 from portal.domain.people.access import Permission
-from portal.web import limits, signing
+from portal.domain.people.notices import Channel, Kind
+from portal.web import limits, signing, webhooks
 from portal.web.forms import accepted
 from portal.web.guards import needs
 
@@ -41,7 +42,7 @@ class PasswordForm(FlaskForm):
 @needs(Permission.ACCOUNT_MANAGE)
 def show() -> ResponseReturnValue:
     """All of it."""
-    return _page(NameForm(obj=current_user), PasswordForm())
+    return _page()
 
 
 @blueprint.post("/name")
@@ -52,7 +53,7 @@ def rename() -> ResponseReturnValue:
     if form.validate():
         accepted(form, accounts.rename, current_user, form.name.data or "")
     if form.errors:
-        return _page(form, PasswordForm()), limits.WRONG
+        return _page(name=form), limits.WRONG
     flash("Your name is changed.", "good")
     return redirect(url_for(".show"))
 
@@ -67,7 +68,7 @@ def change_password() -> ResponseReturnValue:
         typed = form.password.data or "", form.new_password.data or ""
         accepted(form, accounts.change_password, current_user, *typed, here=signing.here())
     if form.errors:
-        return _page(NameForm(obj=current_user), form), limits.WRONG
+        return _page(password=form), limits.WRONG
     flash("Your password is changed. Everywhere else you are signed out.", "good")
     return redirect(url_for(".show"))
 
@@ -90,11 +91,48 @@ def end_others() -> ResponseReturnValue:
     return redirect(url_for(".show"))
 
 
-def _page(name: NameForm, password: PasswordForm) -> str:
+@blueprint.post("/telling")
+@needs(Permission.ACCOUNT_MANAGE)
+def choose_telling() -> ResponseReturnValue:
+    """How the person is told of what."""
+    ticked = set(request.form.getlist("told"))
+    wanted = {(kind, channel) for kind in Kind for channel in Channel if f"{kind} {channel}" in ticked}
+    choices.save(_kinds(), wanted, by=current_user)
+    flash("You are told as you chose.", "good")
+    return redirect(url_for(".show", _anchor="telling"))
+
+
+@blueprint.post("/webhook")
+@needs(Permission.ACCOUNT_MANAGE)
+def set_webhook() -> ResponseReturnValue:
+    """Where messages to the person are sent; the new secret is shown this once."""
+    form = webhooks.AddressForm()
+    done = form.validate() and accepted(form, hooks.put, form.url.data or "", by=current_user)
+    return webhooks.made(*done) if done else (_page(address=form), limits.WRONG)
+
+
+def _page(
+    *,
+    name: NameForm | None = None,
+    password: PasswordForm | None = None,
+    address: webhooks.AddressForm | None = None,
+) -> str:
+    hook = hooks.mine(current_user)
     return render_template(
         "account/page.html",
-        name=name,
-        password=password,
+        name=name or NameForm(obj=current_user),
+        password=password or PasswordForm(),
+        address=address or webhooks.AddressForm(),
         sessions=sessions.of(current_user),
         here=signing.here(),
+        kinds=[(kind, wording.MEANINGS[kind]) for kind in _kinds()],
+        told=choices.of(current_user),
+        offered=choices.offered(),
+        hook=hook,
+        recent=hooks.recent(hook),
     )
+
+
+def _kinds() -> list[Kind]:
+    """What may be told to the person at all."""
+    return [kind for kind in Kind if notices.concerns(current_user, kind)]

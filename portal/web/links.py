@@ -12,13 +12,15 @@ from flask_wtf import FlaskForm
 from wtforms import PasswordField, StringField
 from wtforms.validators import InputRequired, Length
 
-from portal.domain.people import accounts, invitations, resets
+from portal.domain.people import accounts, choices, invitations, resets
 from portal.domain.people.access import Permission
 from portal.domain.people.invitations import Invitation
+from portal.domain.people.notices import Channel
 from portal.domain.tenants import tenants
 from portal.web import limits, signing
 from portal.web.forms import accepted
 from portal.web.guards import needs, public
+from portal.web.paths import ours
 
 blueprint = Blueprint("links", __name__)
 _ENOUGH = f"At least {accounts.MIN_PASSWORD} characters."
@@ -97,10 +99,26 @@ def set_password() -> ResponseReturnValue:
     return redirect(url_for("auth.sign_in"))
 
 
+@blueprint.post("/links/<any(invitation, reset):of>/send")
+@needs(Permission.ACCOUNT_MANAGE)
+@limits.limiter.limit("60 per 15 minutes", key_func=limits.person)
+def send(of: str) -> ResponseReturnValue:
+    """Mails a link to whom it is for: who made it asks, on the page that shows it."""
+    path = url_for(f"links.{of}", token=_token())
+    if of == "invitation":
+        place = _tenant_of(invitations.read(_token())) or "the portal"
+        address = invitations.send(_token(), path, place, by=current_user).email
+    else:
+        address = resets.send(_token(), path, by=current_user).user.email
+    flash(f"The link is on its way to {address}.", "good")
+    return redirect(ours(request.form.get("back", ""), url_for("home.show")))
+
+
 def made(of: str, token: str, *, email: str, until: datetime, back: str) -> str:
     """The page that shows a link the only time it can be shown. `of`: "invitation" or "reset"."""
-    url = url_for(f"links.{of}", token=token, _external=True)
-    return render_template("links/made.html", of=of, url=url, email=email, until=until, back=back)
+    facts = {"of": of, "url": url_for(f"links.{of}", token=token, _external=True), "token": token}
+    mails = Channel.MAIL in choices.offered()
+    return render_template("links/made.html", **facts, email=email, until=until, back=back, mails=mails)
 
 
 def _invitation(form: AccountForm) -> str:

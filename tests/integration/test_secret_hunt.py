@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 from uuid import uuid4
 
 import pytest
@@ -26,9 +26,10 @@ from portal.openstack.cloud import ApplicationCredential
 from portal.sandbox.control import Control
 from portal.sandbox.faults import Fault
 from tests.integration.conftest import Sandbox
-from tests.support import hunt
+from tests.support import hunt, post
 from tests.support.hunt import Lines, Witness
 from tests.support.page import Answer, Page
+from tests.support.post import Mailbox, Receiver
 from tests.support.wizard import PUBLIC_KEY, begin, wizard
 from tests.support.world import BOTH, PASSWORD, Worker, add_person, fresh, only, outside
 
@@ -53,9 +54,10 @@ MARKS = {
             "wrong-user-password",
             "user-data",
             "large-data",
+            "webhook-path",
         ),
     )
-} | {"master key": "m" * 32, "session key": "t" * 32}
+} | {"master key": "m" * 32, "session key": "t" * 32, "mail password": post.PASSWORD}
 
 
 @pytest.fixture
@@ -116,6 +118,7 @@ def people_come_and_go(at: Any, root: User, lab: Tenant, monkeypatch: pytest.Mon
     assert "422" not in str(change.submit(password=PASSWORD, new_password=MARKS["new-password"]).status)
     admin = at(root)
     made = admin.get("/admin/people/").form("/invitations").submit(email="new@example.org")
+    made.form("/links/invitation/send").submit("Send it by mail")
     invitation = link(made)
     joined = at().get(invitation).form("/invitation").submit(name="New", password=MARKS["invited-password"])
     assert joined.url == "/"
@@ -124,6 +127,20 @@ def people_come_and_go(at: Any, root: User, lab: Tenant, monkeypatch: pytest.Mon
     reset = link(made)
     assert at().get(reset).form("/reset").submit(password=MARKS["reset-password"]).status == 200
     return {f"token of {path}": path.partition("token=")[2] for path in (invitation, reset)}
+
+
+def told_elsewhere(at: Any, ada: User, receiver: Receiver, work: Worker) -> dict[str, str]:
+    """Mail and webhooks that arrive, fail and are given up; the webhook's secret, which is shown once."""
+    mine = at(ada)
+    address = f"{receiver.url}/{quote(MARKS['webhook-path'])}"
+    made = mine.get("/account/").form("/account/webhook").submit(url=address)
+    found = re.search(r"whsec_[\w+/=]+", made.response.get_data(as_text=True))
+    assert found
+    for status in (200, 500):
+        receiver.status = status
+        mine.get("/account/").form("/test").submit("Send a test")
+        look_after(work)
+    return {"webhook secret": found[0]}
 
 
 def link(answer: Answer) -> str:
@@ -273,7 +290,10 @@ def test_no_secret_is_found_anywhere(
 ) -> None:  # fmt: skip
     ada, sam, root, lab, sandbox = map(request.getfixturevalue, ("ada", "sam", "root", "lab", "sandbox"))
     a_user(cloud)
+    receiver: Receiver = request.getfixturevalue("receiver")
+    box: Mailbox = request.getfixturevalue("box")
     links = people_come_and_go(at, root, lab, monkeypatch)
+    links |= told_elsewhere(at, fresh(ada), receiver, work)
     a_credential_is_rotated(at, root, lab, sandbox, cloud, work)
     made = vms_live_and_fail(at, fresh(ada), cloud, work)
     assert len(made) == 3
@@ -283,6 +303,8 @@ def test_no_secret_is_found_anywhere(
     run_jobs(app, monkeypatch)
     everybody_looks(at, app, fresh(ada), fresh(sam), fresh(root), made)
     assert len(given) > 5
+    assert {str(letter["To"]).partition("@")[0] for letter in box.letters} == {"new", "ada", "root"}
+    assert len(receiver.got) > 3
     marks = MARKS | given
     # Whoever writes user data sees it again in the form, and nowhere else.
     data = {name: marks.pop(name) for name in ("user-data", "large-data")}
@@ -290,7 +312,7 @@ def test_no_secret_is_found_anywhere(
     rest = [("log", logged.text.getvalue().encode()), *hunt.database(), *hunt.redis()]
     assert db.session.scalars(select(Credential)).first()
     assert hunt.traces(marks, iter([*kept, *rest])) == []
-    # A link is shown to who made it and to who uses it, and nowhere else.
+    # A link, or a webhook's secret, is shown to who made it and to who uses it, and nowhere else.
     assert hunt.traces(links, iter(rest)) == []
     assert hunt.traces(data, iter([*shown, *rest])) == []
 

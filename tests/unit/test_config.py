@@ -91,3 +91,29 @@ def test_settings_hide_their_secrets() -> None:
     shown = repr(config.load(GOOD))
     assert "s" * 32 not in shown
     assert KEY not in shown
+
+
+def test_a_mail_server_needs_a_sender_and_the_portals_address() -> None:
+    assert problems(**GOOD, SMTP_URL="smtp://mail") == ["SMTP_URL needs MAIL_FROM and PORTAL_URL beside it."]
+    beside = GOOD | {"MAIL_FROM": "portal@example.org", "PORTAL_URL": "https://portal.example.org/"}
+    settings = config.load(beside | {"SMTP_URL": "smtp+starttls://me:p%40ss@mail.example.org"})
+    assert settings.smtp == config.Smtp("mail.example.org", 587, "starttls", "me", "p@ss")
+    assert "p@ss" not in repr(settings)
+    assert settings.portal_url == "https://portal.example.org"
+    assert config.load(beside | {"SMTP_URL": "smtps://mail"}).smtp == config.Smtp("mail", 465, "tls")
+    assert config.load(beside | {"SMTP_URL": ""}).smtp is None
+
+
+@pytest.mark.parametrize(
+    "url", ["mail", "http://mail", "smtp://me:secret-word@mail", "smtps://me:ß@mail", "smtp://x:y"]
+)
+def test_a_mail_servers_address_is_checked_and_not_repeated(url: str) -> None:
+    [told, *_] = problems(**GOOD, SMTP_URL=url)
+    assert told.startswith("SMTP_URL is wrong")
+    assert "secret-word" not in told
+
+
+def test_senders_and_hosts_are_read() -> None:
+    assert problems(**GOOD, MAIL_FROM="Portal <p@x.org>")[0].startswith("MAIL_FROM is wrong")
+    given = config.load(GOOD | {"WEBHOOK_ALLOW": "Hooks.local, 10.1.0.0/16,"})
+    assert given.webhook_allow == ("hooks.local", "10.1.0.0/16")

@@ -46,6 +46,7 @@ class Permission(StrEnum):
     QUOTA_VIEW = "quota.view"
     QUOTA_REQUEST = "quota.request"
     QUOTA_CHANGE = "quota.change"
+    WEBHOOK_MANAGE = "webhook.manage"
 
     @property
     def changes(self) -> bool:
@@ -68,7 +69,8 @@ IN_OWN_TENANTS: dict[Role, frozenset[Permission]] = {
 
 # What owning a tenant adds there; support changes nothing, whatever it owns.
 AS_OWNER: dict[Role, frozenset[Permission]] = {
-    role: frozenset({P.USAGE_VIEW, P.MEMBER_VIEW, P.MEMBER_MANAGE}) for role in (Role.MEMBER, Role.ADMIN)
+    role: frozenset({P.USAGE_VIEW, P.MEMBER_VIEW, P.MEMBER_MANAGE, P.WEBHOOK_MANAGE})
+    for role in (Role.MEMBER, Role.ADMIN)
 } | {Role.SUPPORT: frozenset()}
 
 # What a role may do in every tenant, also where the person doesn't belong.
@@ -82,7 +84,7 @@ EVERYWHERE: dict[Role, frozenset[Permission]] = {
             *(P.SYSTEM_VIEW, P.SUPPORT_VIEW, P.FINDING_VIEW, P.FINDING_SETTLE, P.ACCESS_VIEW),
             *(P.USAGE_VIEW, P.MEMBER_VIEW, P.MEMBER_MANAGE, P.PERSON_VIEW, P.PERSON_MANAGE),
             *(P.CREDENTIAL_VIEW, P.CREDENTIAL_EXAMINE, P.CREDENTIAL_ROTATE),
-            *(P.TENANT_VIEW, P.TENANT_MANAGE, P.QUOTA_VIEW, P.QUOTA_CHANGE),
+            *(P.TENANT_VIEW, P.TENANT_MANAGE, P.QUOTA_VIEW, P.QUOTA_CHANGE, P.WEBHOOK_MANAGE),
         }
     ),
 }
@@ -126,6 +128,7 @@ MEANINGS: dict[Permission, str] = {
     P.USAGE_VIEW: "See who uses how much",
     P.MEMBER_VIEW: "See the members of a tenant",
     P.MEMBER_MANAGE: "Invite members, remove them, make them owners",
+    P.WEBHOOK_MANAGE: "Have a tenant's news sent to a webhook",
     P.PERSON_VIEW: "See everybody's accounts, roles and sessions",
     P.PERSON_MANAGE: "Invite anybody, give roles, close accounts, end sessions, make reset links",
     P.ACCESS_VIEW: "See this table",

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from sqlalchemy import select, update
 
-from portal.domain.people import access, accounts, sessions
+from portal.domain.people import access, accounts, deliveries, sessions
 from portal.domain.people.access import Permission
 from portal.domain.people.links import LinkOver, hashed, new_token
 from portal.domain.people.models import Invitation, Membership, Role, Session, TenantRole, User
@@ -14,7 +14,8 @@ from portal.domain.store import audit
 from portal.domain.store.db import db, now, transaction
 from portal.domain.store.errors import Forbidden, NotFound, Refused
 
-__all__ = ["LASTS", "Invitation", "LinkOver", "accept", "invite", "join", "read", "waiting", "withdraw"]
+__all__ = ["LASTS", "Invitation", "LinkOver", "accept", "invite", "join", "read", "send", "waiting"]
+__all__ += ["withdraw"]
 
 LASTS = timedelta(days=7)
 _ADDRESS = re.compile(r"[^@\s<>]+@[^@\s<>]+\.[^@\s<>.]+")
@@ -92,6 +93,18 @@ def read(token: str, *, lock: bool = False) -> Invitation:
         raise LinkOver("This invitation was accepted already; it works once. Sign in with your account.")
     if invitation.expires_at < now():
         raise LinkOver(f"This invitation is too old. {_ASK}")
+    return invitation
+
+
+def send(token: str, path: str, place: str, *, by: User) -> Invitation:
+    """Has the link mailed to whom it is for, by who made it. Raises LinkOver, NotFound, Refused."""
+    invitation = read(token)
+    if invitation.by_id != by.id:
+        raise NotFound("This invitation is somebody else's.")
+    facts = {"who": by.name, "place": place, "until": f"{invitation.expires_at:%Y-%m-%d %H:%M}"}
+    with transaction():
+        deliveries.post_link("invitation", invitation.email, str(invitation.id), path, facts)
+        audit.record("invitation.mailed", by=by, tenant_id=invitation.tenant_id, detail=_detail(invitation))
     return invitation
 
 

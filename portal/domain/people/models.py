@@ -5,7 +5,7 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import ForeignKey, Index, UniqueConstraint, text
+from sqlalchemy import JSON, ForeignKey, Index, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from portal.domain.store.db import Base, now, words
@@ -38,6 +38,14 @@ class Kind(StrEnum):
     CREDENTIAL_ENDING = "credential.ending"
     CREDENTIAL_REFUSED = "credential.refused"
     SUPPORT_ASKED = "support.asked"
+
+
+class Channel(StrEnum):
+    """How a person may be told."""
+
+    PORTAL = "portal"
+    MAIL = "mail"
+    WEBHOOK = "webhook"
 
 
 class User(Base):
@@ -166,3 +174,56 @@ class Notice(Base):
     facts: Mapped[dict[str, Any]]
     at: Mapped[datetime] = mapped_column(default=now)
     read_at: Mapped[datetime | None]
+
+
+class NoticeChoice(Base):
+    """How a person wants to be told of a kind, where they chose it."""
+
+    __tablename__ = "notice_choices"
+
+    user_id: Mapped[UUID] = mapped_column(ForeignKey("users.id"), primary_key=True)
+    kind: Mapped[Kind] = mapped_column(words(Kind), primary_key=True)
+    channels: Mapped[list[str]] = mapped_column(JSON)
+
+
+class Webhook(Base):
+    """Where messages to a person, or about a tenant, are sent. `sealed` holds the address and the secret.
+
+    Addresses of webhooks tend to hold a secret of their own, so only their `host` stands there plainly.
+    """
+
+    __tablename__ = "webhooks"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4)
+    user_id: Mapped[UUID | None] = mapped_column(ForeignKey("users.id"), unique=True)
+    tenant_id: Mapped[UUID | None] = mapped_column(ForeignKey("tenants.id"), unique=True)
+    host: Mapped[str]
+    sealed: Mapped[bytes]
+    created_at: Mapped[datetime] = mapped_column(default=now)
+
+
+class Delivery(Base):
+    """A letter or a message on its way; its id is the one that a receiver knows a double by.
+
+    `due_at` is when somebody should try; taking it forward is the claim. None: it is over. `sealed` holds the
+    link of an invitation or a reset until it is sent. `outcome` is what the last try met.
+    """
+
+    __tablename__ = "deliveries"
+    __table_args__ = (UniqueConstraint("address", "key"), UniqueConstraint("webhook_id", "key"))
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4)
+    channel: Mapped[Channel] = mapped_column(words(Channel))
+    address: Mapped[str | None]
+    webhook_id: Mapped[UUID | None] = mapped_column(ForeignKey("webhooks.id"))
+    kind: Mapped[str]
+    key: Mapped[str]
+    subject_id: Mapped[UUID | None]
+    facts: Mapped[dict[str, Any]]
+    sealed: Mapped[bytes | None]
+    created_at: Mapped[datetime] = mapped_column(default=now, index=True)
+    due_at: Mapped[datetime | None] = mapped_column(index=True)
+    tries: Mapped[int] = mapped_column(default=0)
+    outcome: Mapped[str | None]
+    done_at: Mapped[datetime | None]
+    given_up_at: Mapped[datetime | None] = mapped_column(index=True)

@@ -1,21 +1,34 @@
 """Notices: who is told of what. A fact is told in the transaction that makes it true, to each person once."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from math import ceil
 from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import ColumnElement, delete, func, select, update
+from sqlalchemy import ColumnElement, delete, func, or_, select, update
 
-from portal.domain.people import access
+from portal.domain.people import access, choices, deliveries, outlets
 from portal.domain.people.access import Permission
-from portal.domain.people.models import Kind, Notice, User
+from portal.domain.people.models import Channel, Kind, Notice, User, Webhook
 from portal.domain.store.db import db, insert_new, now, only_writable, transaction
 from portal.domain.store.errors import NotFound
 
-__all__ = ["Fact", "Kind", "Notice", "Page", "concerns", "mark", "mark_all", "of", "seen", "tell", "unread"]
+__all__ = [
+    "Channel",
+    "Fact",
+    "Kind",
+    "Notice",
+    "Page",
+    "concerns",
+    "mark",
+    "mark_all",
+    "of",
+    "seen",
+    "tell",
+    "unread",
+]
 
 PER_PAGE = 30
 KEPT = timedelta(days=90)
@@ -32,6 +45,9 @@ CONCERNS: dict[Kind, Permission] = {
     Kind.CREDENTIAL_REFUSED: Permission.CREDENTIAL_ROTATE,
     Kind.SUPPORT_ASKED: Permission.SUPPORT_VIEW,
 }
+
+# What concerns a tenant's members goes to the tenant's webhook, too.
+_MEMBERS = (Permission.VM_LAUNCH, Permission.QUOTA_REQUEST)
 
 
 @dataclass(frozen=True)
@@ -61,17 +77,27 @@ class Page:
 def tell(fact: Fact, to: Iterable[User] | None = None) -> None:
     """Tells these people, or everybody whose role it concerns. Runs inside the caller's transaction.
 
-    Passed over is whose account is closed, and who may not see the tenant any more.
+    Each as they chose. Passed over is whose account is closed, and who may not see the tenant any more.
     """
     only_writable()
     told = [person for person in (_whoever(fact.kind) if to is None else to) if _listens(person, fact)]
+    ways = choices.among([person.id for person in told], fact.kind)
+    listed = [person.id for person in told if Channel.PORTAL in ways[person.id]]
     row = {"kind": fact.kind, "key": fact.key, "subject_id": fact.subject_id, "facts": fact.facts}
     moment = now()
-    insert_new(Notice, [{"id": uuid4(), "user_id": person.id, "at": moment, **row} for person in told])
+    insert_new(Notice, [{"id": uuid4(), "user_id": each, "at": moment, **row} for each in listed])
     db.session.execute(
         delete(Notice)
-        .where(Notice.user_id.in_([person.id for person in told]), Notice.at < moment - KEPT)
+        .where(Notice.user_id.in_(listed), Notice.at < moment - KEPT)
         .execution_options(synchronize_session=False)
+    )
+    mailed = [person.email for person in told if outlets.office() and Channel.MAIL in ways[person.id]]
+    hooked = [person.id for person in told if Channel.WEBHOOK in ways[person.id]]
+    deliveries.post(
+        [
+            *(row | {"channel": Channel.MAIL, "address": address} for address in mailed),
+            *(row | {"channel": Channel.WEBHOOK, "webhook_id": each} for each in _webhooks(hooked, fact)),
+        ]
     )
 
 
@@ -133,6 +159,13 @@ def _whoever(kind: Kind) -> list[User]:
     """Everybody whose role lets them do what it calls for, in whatever tenant."""
     roles = [role for role, permissions in access.EVERYWHERE.items() if CONCERNS[kind] in permissions]
     return list(db.session.scalars(select(User).where(User.role.in_(roles), User.active)))
+
+
+def _webhooks(person_ids: Collection[UUID], fact: Fact) -> Sequence[UUID]:
+    """The webhooks of these people, and the tenant's where it is about its VMs or limits."""
+    tenants = [fact.tenant_id] if CONCERNS[fact.kind] in _MEMBERS else []
+    theirs = or_(Webhook.user_id.in_(person_ids), Webhook.tenant_id.in_(tenants))
+    return db.session.scalars(select(Webhook.id).where(theirs)).all()
 
 
 def _listens(person: User, fact: Fact) -> bool:

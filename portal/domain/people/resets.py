@@ -5,7 +5,7 @@ from uuid import UUID
 
 from sqlalchemy import select, update
 
-from portal.domain.people import access, accounts
+from portal.domain.people import access, accounts, deliveries
 from portal.domain.people.access import Permission
 from portal.domain.people.links import LinkOver, hashed, new_token
 from portal.domain.people.models import ResetLink, User
@@ -13,7 +13,7 @@ from portal.domain.store import audit
 from portal.domain.store.db import db, now, transaction
 from portal.domain.store.errors import NotFound, Refused
 
-__all__ = ["LASTS", "LinkOver", "ResetLink", "make", "read", "use"]
+__all__ = ["LASTS", "LinkOver", "ResetLink", "make", "read", "send", "use"]
 
 LASTS = timedelta(hours=24)
 _ASK = "Ask an administrator for a new one."
@@ -55,6 +55,18 @@ def read(token: str, *, lock: bool = False) -> ResetLink:
         raise LinkOver(f"This link was used already; it works once. {_ASK}")
     if link.expires_at < now():
         raise LinkOver(f"This link is too old. {_ASK}")
+    return link
+
+
+def send(token: str, path: str, *, by: User) -> ResetLink:
+    """Has the link mailed to whom it is for, by who made it. Raises LinkOver, NotFound, Refused."""
+    link = read(token)
+    if link.by_id != by.id:
+        raise NotFound("This link is somebody else's.")
+    facts = {"until": f"{link.expires_at:%Y-%m-%d %H:%M}"}
+    with transaction():
+        deliveries.post_link("reset", link.user.email, str(link.id), path, facts)
+        audit.record("person.reset_link_mailed", by=by, detail={"email": link.user.email})
     return link
 
 

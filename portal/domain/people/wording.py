@@ -39,6 +39,29 @@ MEANINGS: dict[Kind, str] = {
 }
 
 
+# Letters with a link that lets somebody in.
+_LETTERS = {
+    "invitation": {
+        "title": "{who} invites you to {place}",
+        "text": "Open the link to make your account, or to join with it. It works once, until {until} UTC.",
+        "click": "Accept the invitation",
+        "why": "If you expect no invitation, leave it: without a click nothing happens.",
+    },
+    "reset": {
+        "title": "Set your password anew",
+        "text": "An administrator made this link for you. It works once, until {until} UTC.",
+        "click": "Set the password",
+        "why": "If you didn't ask for it, tell an administrator; your present password holds until then.",
+    },
+}
+
+
+def of_link(kind: str, facts: Mapping[str, Any]) -> dict[str, str]:
+    """Title, text, the words of the click, and why somebody gets it."""
+    known = _plain(facts)
+    return {part: words.format_map(known) for part, words in _LETTERS[kind].items()}
+
+
 def title(kind: Kind, facts: Mapping[str, Any]) -> str:
     """What happened, in one line."""
     return _WORDS[kind][0].format_map(defaultdict(lambda: "?", _plain(facts)))

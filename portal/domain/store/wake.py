@@ -85,6 +85,11 @@ def verify(check_id: UUID) -> None:
     _put(CHORES, "verify", check_id)
 
 
+def delivery(delivery_id: UUID) -> None:
+    """Somebody should try to deliver this letter or message."""
+    _put(CHORES, "deliver", delivery_id)
+
+
 def waiting() -> dict[str, int]:
     """How many jobs wait, by queue. Raises ConnectionError."""
     try:

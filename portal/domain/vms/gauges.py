@@ -9,6 +9,7 @@ from prometheus_client.metrics_core import Metric as Family
 from sqlalchemy import Row, case, func, or_, select
 from sqlalchemy.exc import SQLAlchemyError
 
+from portal.domain.people import gauges as people
 from portal.domain.store import gauges as store
 from portal.domain.store import metrics
 from portal.domain.store.db import db, now
@@ -84,6 +85,8 @@ SOURCES: tuple[tuple[str, Callable[[], Iterable[Family]]], ...] = (
     ("redis", store.collect),
     ("redis", tenant_counts.collect),
     ("redis", counts.collect),
+    ("redis", people.counted),
+    ("database", people.collect),
     ("database", tenants.collect),
     ("database", collect),
 )

@@ -7,8 +7,9 @@ from uuid import UUID
 
 from sqlalchemy import func, select
 
-from portal.domain.people import access
+from portal.domain.people import access, deliveries
 from portal.domain.people.access import Permission
+from portal.domain.people.deliveries import Standing
 from portal.domain.people.models import User
 from portal.domain.store import keyring, pulse, volatile, wake
 from portal.domain.store.db import db, now
@@ -49,6 +50,7 @@ class Overview:
     clouds: Sequence[Cloud]
     tenants: int
     poisoned: Sequence[Vm]
+    posts: Sequence[Standing]
 
 
 def read(by: User) -> Overview:
@@ -69,6 +71,7 @@ def read(by: User) -> Overview:
                 .limit(MOST_VMS)
             )
         ),
+        posts=deliveries.standings(),
     )
 
 

@@ -11,6 +11,7 @@ from sqlalchemy import and_, func, or_, select
 from sqlalchemy.orm import defer, lazyload
 
 from portal.domain.catalog import catalog
+from portal.domain.people import deliveries
 from portal.domain.store import verification, wake
 from portal.domain.store.db import db, now
 from portal.domain.tenants import clouds, doctor, revoking
@@ -67,6 +68,7 @@ class Due:
     handovers: Sequence[UUID]
     verifications: Sequence[UUID]
     settles: Sequence[UUID]
+    deliveries: Sequence[UUID]
 
 
 def due(*, resting: int = IN_TURN * RESTING_JOBS) -> Due:
@@ -92,6 +94,7 @@ def due(*, resting: int = IN_TURN * RESTING_JOBS) -> Due:
         handovers=revoking.due(),
         verifications=verification.due(),
         settles=ladder.due(),
+        deliveries=deliveries.due(),
     )
 
 
@@ -123,6 +126,7 @@ def tick() -> int:
         (found.handovers, wake.handover),
         (found.verifications, wake.verify),
         (found.settles, wake.finding),
+        (found.deliveries, wake.delivery),
     )
     for ids, put in work:
         for subject in ids:

@@ -13,7 +13,7 @@ from uuid import UUID, uuid4
 from sqlalchemy import delete, insert, inspect, select
 
 from portal.domain.catalog.models import SshKey
-from portal.domain.people import links
+from portal.domain.people import hooks, links
 from portal.domain.people.models import Invitation, Kind, Membership, Notice, ResetLink, Role, Session, User
 from portal.domain.store import vault
 from portal.domain.store.db import db, now, transaction
@@ -46,9 +46,11 @@ MORE = {"vms": "90", "vcpus": "900", "ram_mib": "900", "gpus": "9", "floating_ip
 
 ROWS: dict[str, Row] = {
     "account.change_password": Row(ALL),
+    "account.choose_telling": Row(ALL),
     "account.end_others": Row(ALL),
     "account.end_session": Row(ALL, foreign=NOBODY),
     "account.rename": Row(ALL),
+    "account.set_webhook": Row(ALL),
     "account.show": Row(ALL),
     "audit.chain": Row(STAFF),
     "audit.export": Row(ADMIN),
@@ -108,6 +110,8 @@ ROWS: dict[str, Row] = {
     "links.accept": Row(OPEN.own, token="invitation"),
     "links.invitation": Row(OPEN.own, token="invitation"),
     "links.join": Row(ALL, token="invitation"),
+    # Only who made the link has it mailed; these were made by others.
+    "links.send": Row(NOBODY, token="invitation"),
     "links.reset": Row(OPEN.own, token="reset"),
     "links.set_password": Row(OPEN.own, token="reset"),
     "members.change_role": Row(OWNERS, foreign=ADMIN),
@@ -178,6 +182,11 @@ ROWS: dict[str, Row] = {
     "vms.retry": Row(WORK, foreign=NOBODY),
     "vms.show": Row(ALL, foreign=STAFF),
     "vms.switch": Row(WORK, foreign=NOBODY),
+    "webhooks.remove": Row(ALL, foreign=NOBODY),
+    "webhooks.renew": Row(ALL, foreign=NOBODY),
+    "webhooks.save": Row(OWNERS, foreign=ADMIN),
+    "webhooks.show": Row(OWNERS, foreign=ADMIN),
+    "webhooks.test": Row(ALL, foreign=NOBODY),
 }
 
 
@@ -288,4 +297,5 @@ ARGUMENTS: dict[str, Callable[[Case], object]] = {
     "subject_id": lambda case: uuid4(),
     "tenant_id": lambda case: case.tenant.id,
     "vm_id": _vm,
+    "webhook_id": lambda case: hooks.put("https://hooks.example.org/x", by=case.person)[0].id,
 }

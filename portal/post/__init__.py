@@ -1,0 +1,11 @@
+"""Post: letters by SMTP and messages to webhooks, and what keeps either from arriving."""
+
+
+class Undelivered(Exception):
+    """It didn't arrive, in words without secrets. `final`: it never will. `silent`: nobody answered."""
+
+    def __init__(self, words: str, *, final: bool = False, silent: bool = False) -> None:
+        super().__init__(words)
+        self.words = words
+        self.final = final
+        self.silent = silent

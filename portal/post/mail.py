@@ -1,0 +1,99 @@
+"""Mail: one letter, in text and HTML, to one address by SMTP."""
+
+import smtplib
+import ssl
+from dataclasses import dataclass
+from datetime import datetime
+from email.errors import MessageError
+from email.headerregistry import Address
+from email.message import EmailMessage
+from email.policy import SMTP
+from email.utils import format_datetime
+
+from jinja2 import Environment, PackageLoader, select_autoescape
+
+from portal.config import Smtp
+from portal.post import Undelivered
+
+TIMEOUT = 10.0
+_templates = Environment(
+    loader=PackageLoader("portal.post"),
+    autoescape=select_autoescape(["html"]),
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+
+
+@dataclass(frozen=True)
+class Letter:
+    """What a letter says: a title, some text, and where to click. `why` says why somebody gets it."""
+
+    id: str
+    to: str
+    at: datetime
+    title: str
+    text: str
+    click: str
+    url: str
+    why: str
+
+
+class Office:
+    """Where letters are handed in: a server, and who they are from."""
+
+    def __init__(self, server: Smtp, sender: str) -> None:
+        self._server = server
+        self._sender = sender
+
+    def send(self, letter: Letter) -> None:
+        """Hands it to the server. Raises Undelivered."""
+        message = self._compose(letter)
+        try:
+            with self._open() as server:
+                server.send_message(message, self._sender, [letter.to])
+        except smtplib.SMTPRecipientsRefused as error:
+            code = next(iter(error.recipients.values()))[0]
+            raise Undelivered(f"The mail server refuses the address ({code}).", final=code >= 500) from None
+        except smtplib.SMTPResponseException as error:
+            raise Undelivered(f"The mail server answers {error.smtp_code}.") from None
+        except (smtplib.SMTPException, OSError) as error:
+            raise Undelivered(
+                f"The mail server can't be used ({type(error).__name__}).", silent=True
+            ) from None
+
+    def _open(self) -> smtplib.SMTP:
+        where = self._server.host, self._server.port, self._domain
+        if self._server.security == "tls":
+            context = ssl.create_default_context()
+            server: smtplib.SMTP = smtplib.SMTP_SSL(*where, timeout=TIMEOUT, context=context)
+        else:
+            server = smtplib.SMTP(*where, timeout=TIMEOUT)
+        try:
+            if self._server.security == "starttls":
+                server.starttls(context=ssl.create_default_context())
+            if self._server.username:
+                server.login(self._server.username, self._server.password)
+        except BaseException:
+            server.close()
+            raise
+        return server
+
+    def _compose(self, letter: Letter) -> EmailMessage:
+        """Nothing of a letter can become a header of its own: the policy refuses lines in one."""
+        message = EmailMessage(policy=SMTP)
+        try:
+            message["From"] = Address("Portal", addr_spec=self._sender)
+            message["To"] = Address(addr_spec=letter.to)
+            message["Subject"] = " ".join(letter.title.split())
+        except (ValueError, MessageError):
+            raise Undelivered("This is no address that mail can be sent to.", final=True) from None
+        message["Date"] = format_datetime(letter.at)
+        message["Message-ID"] = f"<{letter.id}@{self._domain}>"
+        message["Auto-Submitted"] = "auto-generated"
+        message.set_content(_templates.get_template("letter.txt").render(letter=letter))
+        message.add_alternative(_templates.get_template("letter.html").render(letter=letter), subtype="html")
+        return message
+
+    @property
+    def _domain(self) -> str:
+        return self._sender.rpartition("@")[2]
