@@ -25,6 +25,7 @@ def install(app: Flask) -> None:
         gib=gib,
         size=size,
         plural=plural,
+        number=number,
         capacity=capacity,
     )
     app.jinja_env.trim_blocks = True
@@ -110,5 +111,10 @@ def capacity(size: Any) -> str:
 
 
 def plural(count: int, one: str, many: str | None = None) -> str:
-    """“1 VM”, “3 VMs”."""
-    return f"{count} {one if count == 1 else many or one + 's'}"
+    """“1 VM”, “3 VMs”, “2,000 VMs”."""
+    return f"{number(count)} {one if count == 1 else many or one + 's'}"
+
+
+def number(count: int) -> str:
+    """“7”, “12,345”."""
+    return f"{count:,}"

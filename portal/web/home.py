@@ -1,5 +1,6 @@
 """Home: what a person has, and the next step; which tenant they work in, and their colours."""
 
+from typing import Any
 from uuid import UUID
 
 from flask import (
@@ -16,10 +17,10 @@ from flask_login import current_user
 from htmx_flask import request
 
 from portal.domain.catalog import keys
+from portal.domain.people import access
 from portal.domain.people.access import Permission
 from portal.domain.tenants import tenants
-from portal.domain.vms import drafts, inventory, quotas, vms
-from portal.domain.vms.inventory import Wanted
+from portal.domain.vms import drafts, inventory, matters, quotas, vms
 from portal.web import cookies, paths
 from portal.web.frame import THEME_COOKIE, THEMES, can_launch, here
 from portal.web.guards import needs, public
@@ -27,30 +28,49 @@ from portal.web.panels import panel
 
 blueprint = Blueprint("home", __name__)
 SHOWN = 8
+# What is told of VMs where the person works: of who did it, and of what came about.
+TOLD = {
+    "vm.launch": "was launched",
+    "vm.completed": "is ready",
+    "vm.failed": "failed",
+    "vm.vanished": "vanished from OpenStack",
+    "vm.retry": "is tried again",
+    "vm.start": "is started",
+    "vm.stop": "is stopped",
+    "vm.reboot": "is restarted",
+    "vm.delete": "is to be deleted",
+    "vm.gone": "was deleted",
+}
 
 
 @blueprint.get("/")
 @needs(Permission.HOME_VIEW)
 def show() -> ResponseReturnValue:
-    """The newest VMs, launches left half-way, the quota, and what to do first."""
-    tenant = here()
-    newest = inventory.search(current_user, Wanted(tenant_id=tenant.id if tenant else None))
-    facts = {
-        "newest": newest,
-        "every": min(filter(None, map(vms.wait, newest.items[:SHOWN])), default=None),
-        "shown": SHOWN,
-        "can_launch": can_launch(tenant),
-    }
+    """What runs, what needs the person, the quota, and what happened lately; or the first three steps."""
+    tenant, everywhere = here(), access.everywhere(current_user, Permission.VM_VIEW)
+    scope = tenant.id if tenant and not everywhere else None
+    facts = _newest(scope) | {"everywhere": everywhere, "can_launch": can_launch(tenant)}
     if request.htmx:
         return panel("home/_newest.html", **facts)
+    own = tenant if tenant and tenant.id in current_user.tenant_ids else None
     return render_template(
         "home/page.html",
         **facts,
         tenant=tenant,
+        matters=matters.of(current_user),
+        lately=matters.lately(current_user, scope),
+        words=TOLD,
         drafts=drafts.open_of(current_user)[:3],
-        limits=quotas.lines(tenant) if tenant else [],
+        limits=quotas.lines(own) if own else [],
         keys=keys.of(current_user),
     )
+
+
+def _newest(scope: UUID | None) -> dict[str, Any]:
+    """The VMs launched last, and how many there are; of one tenant, or of all that the person may see."""
+    newest = inventory.newest(current_user, scope, most=SHOWN)
+    every = min(filter(None, map(vms.wait, newest)), default=None)
+    return {"newest": newest, "tally": inventory.tally(current_user, scope), "every": every}
 
 
 @blueprint.get("/tenant/<uuid:tenant_id>/silence")

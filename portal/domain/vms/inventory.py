@@ -1,6 +1,7 @@
 """Inventory: the VMs a person may see: sought, filtered, sorted, a page at a time; and all of them."""
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -17,21 +18,11 @@ from portal.domain.people.models import User
 from portal.domain.store import audit
 from portal.domain.store.db import db, transaction
 from portal.domain.tenants.models import Tenant
+from portal.domain.vms.lifecycle import WORKING
 from portal.domain.vms.models import State, Vm, VmTag
 
-__all__ = [
-    "Page",
-    "Sort",
-    "Vm",
-    "Wanted",
-    "counts",
-    "export",
-    "images",
-    "newest",
-    "search",
-    "sortable",
-    "tags",
-]
+__all__ = ["Page", "Sort", "Tally", "Vm", "Wanted", "export", "images", "newest", "search", "sortable"]
+__all__ += ["tags", "tally"]
 
 PER_PAGE = 50
 # Beyond so many nobody pages: they aren't counted either.
@@ -91,6 +82,20 @@ class Page:
     more: bool = False
 
 
+@dataclass(frozen=True)
+class Tally:
+    """How many VMs run, are stopped, are on their way, and have failed."""
+
+    running: int = 0
+    stopped: int = 0
+    working: int = 0
+    failed: int = 0
+
+    @property
+    def total(self) -> int:
+        return self.running + self.stopped + self.working + self.failed
+
+
 # What needs a look stands first.
 _URGENCY = (State.ERROR, State.REQUESTED, State.PROVISIONING, State.DELETING, State.ACTIVE, State.DELETED)
 _ORDERS: dict[Sort, tuple[Any, ...]] = {
@@ -116,7 +121,8 @@ def search(user: User, wanted: Wanted, *, page: int = 1) -> Page:
     conditions = _conditions(user, wanted)
     sort = wanted.sort if wanted.sort in sortable(user, wanted) else Sort.LAUNCHED
     order = [each.desc() if wanted.down else each.asc() for each in _ORDERS[sort]]
-    chosen = _shown().where(*conditions).order_by(*order, Vm.id).limit(PER_PAGE)
+    chosen = _shown().options(selectinload(Vm.tag_rows)).where(*conditions).order_by(*order, Vm.id)
+    chosen = chosen.limit(PER_PAGE)
     found = db.session.scalars(chosen.limit(PER_PAGE + 1)).all() if page <= 1 else []
     if page <= 1 and len(found) <= PER_PAGE:  # all of it, so there is nothing to count
         return Page(found, len(found), 1, 1)
@@ -160,16 +166,22 @@ def tags(user: User, tenant_id: UUID | None) -> Sequence[str]:
     return db.session.scalars(rows.distinct().order_by(VmTag.tag).limit(MOST_TAGS)).all()
 
 
-def counts(user: User, tenant_id: UUID) -> dict[State, int]:
-    """How many VMs the tenant has in each state, without the deleted ones."""
-    if not access.allows(user, Permission.VM_VIEW, tenant_id):
-        return {}
-    rows = db.session.execute(
-        select(Vm.state, func.count(Vm.id))
-        .where(Vm.tenant_id == tenant_id, Vm.state != State.DELETED)
-        .group_by(Vm.state)
+def tally(user: User, tenant_id: UUID | None) -> Tally:
+    """How many VMs there are, of the tenant or of all of them, as far as the person may see them."""
+    if not (access.everywhere(user, Permission.VM_VIEW) or tenant_id in user.tenant_ids):
+        return Tally()
+    # All that run anywhere are too many to count for a page; an index has the few that don't rest.
+    scope = Vm.state.in_((*WORKING, State.ERROR)) if tenant_id is None else Vm.tenant_id == tenant_id
+    rows = select(Vm.state, Vm.power, func.count()).where(scope, Vm.state != State.DELETED)
+    found: Counter[tuple[State, bool]] = Counter()
+    for state, switched, count in db.session.execute(rows.group_by(Vm.state, Vm.power)):
+        found[state, switched == "SHUTOFF"] += count
+    return Tally(
+        running=found[State.ACTIVE, False],
+        stopped=found[State.ACTIVE, True],
+        working=sum(count for (state, _), count in found.items() if state in WORKING),
+        failed=sum(count for (state, _), count in found.items() if state is State.ERROR),
     )
-    return {row[0]: row[1] for row in rows}
 
 
 def export(user: User, wanted: Wanted) -> Iterator[Vm]:
@@ -208,7 +220,6 @@ def _shown(*more: Any) -> Select[Vm]:
             load_only(*_LISTED, *more, raiseload=True),
             contains_eager(Vm.owner).load_only(User.name, User.email),
             contains_eager(Vm.tenant).load_only(Tenant.name),
-            selectinload(Vm.tag_rows),
         )
     )
 

@@ -8,8 +8,8 @@ from portal.domain.people.models import User
 from portal.domain.store.db import now
 from portal.domain.store.errors import Forbidden, NotFound, Refused
 from portal.domain.tenants.models import Tenant
-from portal.domain.vms import explain, inventory, lifecycle, power, quotas, vms
-from portal.domain.vms.inventory import Wanted
+from portal.domain.vms import explain, inventory, lifecycle, matters, power, quotas, vms
+from portal.domain.vms.inventory import Tally, Wanted
 from portal.domain.vms.lifecycle import Event, State
 from portal.domain.vms.models import Vm
 from portal.domain.vms.power import Action
@@ -214,7 +214,9 @@ def test_a_stranger_finds_nothing(vm: Vm, eve: User) -> None:
     with pytest.raises(NotFound):
         vms.get(vm.id, for_=eve)
     assert inventory.search(eve, Wanted()).total == 0
-    assert inventory.counts(eve, vm.tenant_id) == {}
+    assert inventory.tally(eve, vm.tenant_id) == Tally()
+    assert matters.lately(eve, vm.tenant_id) == []
+    assert inventory.images(eve, vm.tenant_id) == inventory.tags(eve, vm.tenant_id) == []
 
 
 def test_the_list_is_searched_by_name_and_address(vm: Vm, ada: User) -> None:
@@ -223,4 +225,4 @@ def test_the_list_is_searched_by_name_and_address(vm: Vm, ada: User) -> None:
     assert inventory.search(ada, Wanted(text="%")).total == 0
     assert inventory.search(ada, Wanted(state=State.ERROR)).total == 0
     assert inventory.search(ada, Wanted(tenant_id=vm.tenant_id), page=99).page == 1
-    assert inventory.counts(ada, vm.tenant_id) == {State.ACTIVE: 1}
+    assert inventory.tally(ada, vm.tenant_id) == Tally(running=1)
