@@ -14,6 +14,7 @@ from portal.domain.people.access import Permission
 from portal.domain.store.db import now
 from portal.domain.tenants import tenants
 from portal.domain.tenants.tenants import Tenant
+from portal.domain.vms import offers
 from portal.web import limits, paths
 from portal.web.frame import can_launch, here
 from portal.web.guards import needs
@@ -28,7 +29,7 @@ PATIENCE = timedelta(minutes=1)
 def templates() -> ResponseReturnValue:
     """What is on the shelf."""
     search = request.args.get("q", "")
-    return _show("catalog/templates.html", items=catalog.templates(search), q=search)
+    return _show("catalog/templates.html", items=catalog.templates(search, here()), q=search)
 
 
 @blueprint.get("/images")
@@ -44,10 +45,13 @@ def images() -> ResponseReturnValue:
 @blueprint.get("/sizes")
 @needs(Permission.CATALOG_VIEW)
 def sizes() -> ResponseReturnValue:
-    """The flavors of the tenant's cloud."""
-    search, gpus, tenant = request.args.get("q", ""), bool(request.args.get("gpus")), here()
-    found = catalog.flavors(tenant.id, search, gpus=gpus) if tenant else []
-    return _show("catalog/sizes.html", items=found, q=search, gpus=gpus)
+    """The flavors of the tenant's cloud by family, and whether the quota has room for one."""
+    asked = {name: request.args.get(name, "") for name in ("q", "family", "gpus", "fits")}
+    tenant = here()
+    items = offers.of_tenant(tenant, asked, for_=current_user) if tenant else []
+    families = catalog.families(tenant.id) if tenant else []
+    groups = offers.by_family(items)
+    return _show("catalog/sizes.html", items=items, groups=groups, families=families, **asked)
 
 
 @blueprint.get("/networks")
@@ -70,7 +74,7 @@ def refresh() -> ResponseReturnValue:
         catalog.ask_refresh(tenant, by=current_user)
     kind = request.form.get("kind", "")
     page = kind if kind in ("images", "sizes", "networks") else "templates"
-    filters = {name: request.form.get(name) or None for name in ("q", "distro", "gpus")}
+    filters = {name: request.form.get(name) or None for name in ("q", "distro", "gpus", "family", "fits")}
     return redirect(url_for(f".{page}", asked=int(now().timestamp()), **filters))
 
 

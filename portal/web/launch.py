@@ -12,6 +12,7 @@ from portal.domain.catalog import keys, shelf
 from portal.domain.catalog.hot import Role
 from portal.domain.people.access import Permission
 from portal.domain.store.errors import DomainError, Refused
+from portal.domain.tenants import tenants
 from portal.domain.vms import answers, drafts, offers
 from portal.domain.vms.drafts import LaunchDraft
 from portal.domain.vms.vms import Vm
@@ -74,7 +75,8 @@ def show(draft_id: UUID) -> ResponseReturnValue:
 def template(draft_id: UUID) -> ResponseReturnValue:
     """Another template for the draft."""
     draft = drafts.edit(draft_id, for_=current_user)
-    steps, found = wizard.bar("template", draft), offers.templates(None, "", "")
+    tenant = tenants.get(draft.tenant_id, for_=current_user)
+    steps, found = wizard.bar("template", draft), offers.templates(tenant, "", "")
     return render_template("launch/template.html", offers=found, picks={}, draft=draft, steps=steps)
 
 

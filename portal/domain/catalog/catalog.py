@@ -1,6 +1,7 @@
 """The catalogue: what a tenant's cloud offers, refreshed behind the pages."""
 
 import logging
+import re
 from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
@@ -30,13 +31,14 @@ AFTER_TROUBLE = timedelta(minutes=1)
 _LEASE = timedelta(minutes=2)
 
 
-def templates(search: str = "") -> list[Offering]:
-    """What is on the shelf, in its order."""
+def templates(search: str = "", tenant: Tenant | None = None) -> list[Offering]:
+    """What is on the shelf, in its order; for a tenant only what its members may use."""
     wanted = search.strip().lower()
     return [
         offering
         for offering in shelf.templates()
         if wanted in f"{offering.name} {offering.title} {offering.summary}".lower()
+        and (tenant is None or offering.is_for(tenant.name))
     ]
 
 
@@ -58,6 +60,16 @@ def images(tenant_id: UUID, search: str = "", distro: str = "") -> list[Image]:
 def distros(tenant_id: UUID) -> list[str]:
     """The operating systems among the images."""
     return sorted({image.os_distro for image in images(tenant_id) if image.os_distro})
+
+
+def family(flavor: Flavor) -> str:
+    """What the names of sizes of one kind begin with, such as m1."""
+    return re.split(r"[.\-_ ]", flavor.name)[0]
+
+
+def families(tenant_id: UUID) -> list[str]:
+    """The families of the tenant's sizes, those with the smallest first."""
+    return list(dict.fromkeys(family(flavor) for flavor in flavors(tenant_id)))
 
 
 def flavors(tenant_id: UUID, search: str = "", *, gpus: bool = False) -> list[Flavor]:

@@ -23,6 +23,7 @@ class Entry:
     min_disk_gib: int = 0
     gpu: bool = False
     hidden: bool = False
+    tenants: tuple[str, ...] = ()
     words: Words = field(default_factory=dict)
 
 
@@ -81,7 +82,7 @@ def _entry(table: object, place: str, wrong: list[str]) -> Entry:
         elif not _KEYS[key][0](value):
             wrong.append(f"{place} {key} must be {_KEYS[key][1]}.")
         else:
-            good[key] = value
+            good[key] = tuple(value) if isinstance(value, list) else value
     return Entry(**good)
 
 
@@ -92,6 +93,10 @@ def _words(table: Mapping[str, Any], place: str, wrong: list[str]) -> Words:
 
 def _is_text(value: object) -> bool:
     return isinstance(value, str) and bool(value.strip())
+
+
+def _is_names(value: object) -> bool:
+    return isinstance(value, list) and bool(value) and all(map(_is_text, value))
 
 
 def _is_count(value: object) -> bool:
@@ -111,5 +116,6 @@ _KEYS: Mapping[str, tuple[Callable[[object], bool], str]] = {
     **dict.fromkeys(("title", "summary", "image", "login"), (_is_text, "a text")),
     **dict.fromkeys(("min_vcpus", "min_ram_mib", "min_disk_gib"), (_is_count, "a whole number, 0 or more")),
     **dict.fromkeys(("gpu", "hidden"), (_is_flag, "true or false")),
+    "tenants": (_is_names, "a list of tenants' names"),
     "icon": (_is_icon, "the name of a lucide icon, such as “server”"),
 }

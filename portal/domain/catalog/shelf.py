@@ -19,6 +19,14 @@ SUFFIXES = (".yaml", ".yml")
 # Names stand in addresses and in the database.
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 
+# What people count among what they get, by the resource's type.
+_GIVES = {
+    "OS::Nova::Server": "a server",
+    "OS::Neutron::SecurityGroup": "a firewall of its own",
+    "OS::Neutron::Net": "a network of its own",
+    "OS::Cinder::Volume": "a disk that can be detached",
+}
+
 # What tells one state of the folder from another: name, inode, size and time of each file.
 _Print = tuple[tuple[str, int, int, int], ...]
 
@@ -50,6 +58,7 @@ class Offering:
     image_filter: str | None  # an os_distro; None: any image
     login: str
     hidden: bool
+    tenants: tuple[str, ...]  # by name; empty: all
     template: Template
     resource_words: Mapping[str, str]  # by the resource's name
     labels: Mapping[str, Mapping[str, str]]  # by the parameter's name, by the value
@@ -58,6 +67,18 @@ class Offering:
     def own_user_data(self) -> bool:
         """Does the person bring the user data?"""
         return self.template.filled_by(Role.USER_DATA) is not None
+
+    def is_for(self, tenant_name: str) -> bool:
+        """Whether members of this tenant may use it."""
+        return not self.tenants or tenant_name in self.tenants
+
+    @property
+    def gives(self) -> list[str]:
+        """What one gets of it, in words, each kind once."""
+        address = "a public address if you want one" if self.template.filled_by(Role.FLOATING_IP) else ""
+        made = set(self.template.resources.values())
+        kinds = [words for type_, words in _GIVES.items() if type_ in made]
+        return [words for words in (*kinds, address) if words]
 
     def choices(self, parameter: Parameter) -> list[tuple[str, str]]:
         """(value, words) of a parameter with allowed values; empty when anything may be entered."""
@@ -196,6 +217,7 @@ def _offering(name: str, template: Template, listed: Listing) -> Offering:
         image_filter=entry.image,
         login=entry.login,
         hidden=entry.hidden,
+        tenants=entry.tenants,
         template=template,
         resource_words=MappingProxyType(
             {

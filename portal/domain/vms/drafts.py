@@ -9,6 +9,7 @@ from sqlalchemy.exc import IntegrityError
 
 from portal.domain.catalog import shelf
 from portal.domain.catalog.hot import Role
+from portal.domain.catalog.shelf import Offering
 from portal.domain.people import access
 from portal.domain.people.access import Permission
 from portal.domain.people.models import User
@@ -62,7 +63,7 @@ def start(
 ) -> LaunchDraft:
     """A new draft with what was picked and good first answers. Raises shelf.NoSuchTemplate."""
     access.require(by, Permission.VM_LAUNCH, tenant.id)
-    offering = shelf.get(offering_name)
+    offering = _offering(offering_name, tenant)
     moment = now()
     draft = LaunchDraft(
         user_id=by.id, tenant_id=tenant.id, offering=offering_name, created_at=moment, updated_at=moment
@@ -114,7 +115,7 @@ def answer(draft: LaunchDraft, given: Mapping[str, Any], *, by: User) -> None:
 def change(draft: LaunchDraft, offering_name: str, *, by: User) -> None:
     """Goes on with another template; answers to what both ask are kept. Raises shelf.NoSuchTemplate."""
     _own(draft, by)
-    offering = shelf.get(offering_name)
+    offering = _offering(offering_name, db.session.get_one(Tenant, draft.tenant_id))
     first = answers.first(offering, draft.tenant_id, by)
     missing = {name: value for name, value in first.items() if not draft.answers.get(name)}
     _write(draft, offering=offering_name, **answers.columns(draft, offering, missing))
@@ -168,6 +169,13 @@ def _launch(draft: LaunchDraft, by: User) -> Vm:
     for vm in made:
         wake.vm(vm.id)
     return made[0]
+
+
+def _offering(name: str, tenant: Tenant) -> Offering:
+    found = shelf.get(name)
+    if not found.is_for(tenant.name):
+        raise shelf.NoSuchTemplate(f"There is no template “{name}” for {tenant.name}.")
+    return found
 
 
 def _own(draft: LaunchDraft, by: User) -> None:

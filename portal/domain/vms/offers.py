@@ -1,6 +1,6 @@
 """Offers: what a launch may choose from, each with the reason where it can't be had."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Generic, TypeVar
 
@@ -56,10 +56,27 @@ def no_address(review: Review) -> str:
     return ""
 
 
-def of_tenant(tenant: Tenant, found: Sequence[Flavor], *, for_: User) -> list[Offer[Flavor]]:
-    """These sizes of its cloud, and why the quota has no room for one VM of them."""
+def of_tenant(tenant: Tenant, wanted: Mapping[str, str], *, for_: User) -> list[Offer[Flavor]]:
+    """The sizes of its cloud, and why the quota has no room for one VM of them.
+
+    `wanted`: words of the name (q), a family, only those with GPUs (gpus), only those that fit (fits).
+    """
     lines = quotas.lines(tenant, of=for_.id)
-    return [Offer(flavor, _shortage(lines, cost_of(flavor))) for flavor in found]
+    found = catalog.flavors(tenant.id, wanted.get("q", ""), gpus=bool(wanted.get("gpus")))
+    offers = [
+        Offer(flavor, _shortage(lines, cost_of(flavor)))
+        for flavor in found
+        if wanted.get("family", "") in ("", catalog.family(flavor))
+    ]
+    return [offer for offer in offers if not (offer.why and wanted.get("fits"))]
+
+
+def by_family(found: Sequence[Offer[Flavor]]) -> dict[str, list[Offer[Flavor]]]:
+    """The sizes by what their names begin with, in the order in which each family is met first."""
+    families: dict[str, list[Offer[Flavor]]] = {}
+    for offer in found:
+        families.setdefault(catalog.family(offer.thing), []).append(offer)
+    return families
 
 
 def templates(tenant: Tenant | None, image_id: str, flavor_id: str) -> list[Offer[Offering]]:
@@ -68,7 +85,7 @@ def templates(tenant: Tenant | None, image_id: str, flavor_id: str) -> list[Offe
         return [Offer(offering) for offering in catalog.templates()]
     image = next((one for one in catalog.images(tenant.id) if one.os_id == image_id), None)
     flavor = next((one for one in catalog.flavors(tenant.id) if one.os_id == flavor_id), None)
-    return [Offer(one, _unsuited(one, tenant, image, flavor)) for one in catalog.templates()]
+    return [Offer(one, _unsuited(one, tenant, image, flavor)) for one in catalog.templates(tenant=tenant)]
 
 
 def fitting(review: Review) -> list[str]:

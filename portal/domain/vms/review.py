@@ -102,7 +102,7 @@ def check(draft: LaunchDraft) -> Review:
         | _name_problem(draft, role, typed, told.count)
         | _user_data_problem(role, typed, chosen_keys)
         | _quota_problem(lines)
-        | _tenant_problem(tenant)
+        | _tenant_problem(tenant, offering)
         | _again_problem(draft, told.count)
         | dict(checked.errors),
     )
@@ -172,8 +172,10 @@ def _quota_problem(lines: Sequence[quotas.Line]) -> dict[str, str]:
     return {QUOTA: quotas.explain(short)} if short else {}
 
 
-def _tenant_problem(tenant: Tenant) -> dict[str, str]:
+def _tenant_problem(tenant: Tenant, offering: Offering) -> dict[str, str]:
     words = standing.refusal(tenant)
+    if not offering.is_for(tenant.name):
+        words = f"The template “{offering.title}” is not for {tenant.name}. Choose another."
     return {TENANT: words} if words else {}
 
 

@@ -1,10 +1,16 @@
 """The catalogue's pages: what they show, how they filter, when they ask again."""
 
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
 from portal.domain.people.models import Role, User
 from portal.domain.store.db import db, now, transaction
 from portal.domain.tenants.models import Tenant
-from tests.support.page import Answer, Page
-from tests.support.world import Worker, add_person, fresh
+from portal.domain.vms.models import LaunchDraft
+from tests.support.page import Answer, Form, Page
+from tests.support.wizard import limit
+from tests.support.world import Worker, add_person, fresh, only
 
 
 def names(answer: Answer) -> list[str]:
@@ -46,6 +52,53 @@ def test_sizes_are_filtered_by_gpu(page: Page, ada: User) -> None:
     with_gpu = everything.form("/catalogue/sizes").submit(gpus="1")
     assert 0 < len(names(with_gpu)) < len(names(everything))
     assert with_gpu.one("//input[@name='gpus'][@type='checkbox']").get("checked") is not None
+
+
+def test_sizes_come_by_family_and_say_what_the_quota_has_no_room_for(
+    page: Page, ada: User, lab: Tenant
+) -> None:
+    limit(lab, quota_vcpus=4)
+    page.sign_in(ada)
+    everything = page.get("/catalogue/sizes")
+    assert everything.words("//th[@scope='rowgroup']") == ["Family m1", "Family c1", "Family x1", "Family g1"]
+    assert "Over the quota (vCPU: 8 wanted, 4 of 4 left)." in everything.text
+    fitting = everything.form("/catalogue/sizes").submit(family="m1", fits="1")
+    assert names(fitting) == ["m1.tiny", "m1.small", "m1.medium", "m1.large"]
+    assert "Over the quota" not in fitting.text
+
+
+def test_a_card_says_what_one_gets_and_who_may_use_it(page: Page, ada: User) -> None:
+    page.sign_in(ada)
+    card = page.get("/catalogue/?q=gpu").words("//article")[0]
+    for words in (
+        "a server, a firewall of its own, a public address if you want one",
+        "2 vCPU, 8 GiB memory, 40 GiB disk, a GPU",
+        "every tenant",
+    ):
+        assert words in card
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "field"),
+    [
+        ("images", "debian-12", "image"),
+        ("sizes", "m1.large", "flavor"),
+        ("networks", "net-a", "network"),
+        ("", "Your own cloud-init", ""),
+    ],
+)
+def test_launching_with_something_starts_the_wizard_filled_in(
+    page: Page, ada: User, kind: str, name: str, field: str
+) -> None:
+    found = page.sign_in(ada).get(f"/catalogue/{kind}")
+    if field:
+        link = found.one(f"//a[@aria-label='Launch with {name}']").get("href", "")
+        machine = page.get(link).form("/launch/").submit("Your own cloud-init")
+        assert only(LaunchDraft).answers[field] == parse_qs(urlsplit(link).query)[field][0]
+    else:
+        [form] = (Form(found, each) for each in found.all(f"//form[button/@aria-label='Launch with {name}']"))
+        machine = form.submit()
+    assert machine.url.endswith("/machine")
 
 
 def test_networks_tell_their_addresses(page: Page, ada: User) -> None:

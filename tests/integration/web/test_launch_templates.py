@@ -5,12 +5,15 @@ from typing import Any
 
 import pytest
 
-from portal.domain.vms import drafts
+from portal.domain.catalog import catalog, shelf
+from portal.domain.people.models import User
+from portal.domain.tenants.models import Tenant
+from portal.domain.vms import drafts, offers
 from portal.domain.vms.models import LaunchDraft, State, Vm
 from portal.sandbox.control import Control
 from tests.support.page import Page
 from tests.support.wizard import begin, wizard
-from tests.support.world import Worker, fresh, only
+from tests.support.world import Worker, draft, fresh, only
 
 
 @pytest.mark.parametrize(
@@ -238,3 +241,19 @@ def test_a_secret_answer_is_kept_and_never_shown(browser: Page, templates: Path)
     assert "marked-secret" not in access.response.get_data(as_text=True)
     wizard(access).submit("Back")
     assert drafts.values(only(LaunchDraft))["token"] == "marked-secret"
+
+
+def test_a_template_may_be_for_some_tenants_only(
+    templates: Path, ada: User, eve: User, lab: Tenant, school: Tenant
+) -> None:
+    before = draft(ada, lab)
+    listed = (templates / "catalog.toml").read_text()
+    mine = f'[templates.ubuntu-basic]\ntenants = ["{school.name}"]'
+    (templates / "catalog.toml").write_text(listed.replace("[templates.ubuntu-basic]", mine))
+    assert "ubuntu-basic" not in {one.thing.name for one in offers.templates(lab, "", "")}
+    assert "ubuntu-basic" in {one.name for one in catalog.templates(tenant=school)}
+    assert drafts.check(draft(eve, school)).problems == {}
+    with pytest.raises(shelf.NoSuchTemplate):
+        draft(ada, lab)
+    words = f"The template “Ubuntu server” is not for {lab.name}. Choose another."
+    assert drafts.check(before).problems == {"tenant": words}
