@@ -134,7 +134,8 @@ def change_limits(tenant_id: UUID, person_id: UUID) -> ResponseReturnValue:
     below = form.validate() and accepted(form, change, person_id, tenant.id, form.limits, by=current_user)
     if form.errors:
         return _limits(tenant, member, form), WRONG
-    flash(f"Kept, below what is used ({'; '.join(below)})." if below else "The limits are kept.", "good")
+    words = f"Kept, below what is used ({'; '.join(below)})." if below else "The limits are kept."
+    flash(words, "warn" if below else "good")
     return redirect(url_for(".show", tenant_id=tenant.id))
 
 

@@ -86,7 +86,7 @@ def test_an_owner_says_how_much_a_member_may_have_and_the_member_meets_it(
     assert "Your own limit, which binds: 1 of 1" in browser.get(f"/launch/{made.id}/review").text
     launch(ada, lab)
     shown = browser.get(f"/usage/{lab.id}")
-    assert "1 of 1" in shown.words("//td[@data-label='yours']")
+    assert "20 yours: 1 of 1" in shown.words("//td[@data-label='quota']")
     assert "Your own limit: 0 left" in shown.text
     refused = browser.get(f"/launch/{made.id}/review").text
     assert "more than you yourself may have here (VMs: 1 wanted, 0 of 1 left)" in refused
@@ -94,7 +94,7 @@ def test_an_owner_says_how_much_a_member_may_have_and_the_member_meets_it(
     assert form["vms"] == "1"
     assert "below what is used (VMs: 1 used, 0 allowed)" in form.submit(vms="0").text
     assert "The limits are kept." in form.submit(vms="", ram_mib="").text
-    assert "Yours" not in browser.get(f"/usage/{lab.id}").text
+    assert "yours:" not in browser.get(f"/usage/{lab.id}").text
 
 
 def test_who_was_removed_is_out_at_the_next_click(
