@@ -10,7 +10,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from portal.config import Settings
 from portal.domain.people import sessions
-from portal.web import assets, envelope, errors, filters, frame, guards, limits
+from portal.web import assets, compression, envelope, errors, filters, frame, guards, limits
 
 
 def hang_up(app: Flask) -> None:
@@ -21,6 +21,7 @@ def hang_up(app: Flask) -> None:
         PERMANENT_SESSION_LIFETIME=43200,
         WTF_CSRF_TIME_LIMIT=None,
     )
+    compression.install(app)
     envelope.install(app, https=not settings.insecure_http)
     Htmx(app)
     _remember_people(app)

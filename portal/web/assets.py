@@ -7,6 +7,7 @@ from flask import Flask
 from whitenoise import WhiteNoise
 
 from portal.config import ROOT
+from portal.web import compression
 
 FOLDER = ROOT / "static"
 _SERVED = ("*.css", "*.js", "*.svg")
@@ -26,7 +27,8 @@ def install(app: Flask) -> None:
     )
     for path in files:
         noise.add_file_to_dictionary(addresses[path.name], str(path))
-    app.wsgi_app = noise  # type: ignore[method-assign]  # how Flask documents WSGI middleware
+    # How Flask documents WSGI middleware.
+    app.wsgi_app = compression.keep_files(noise, "/static/")  # type: ignore[method-assign, assignment]
     app.jinja_env.globals["asset"] = addresses.__getitem__
 
 

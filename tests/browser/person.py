@@ -21,11 +21,11 @@ class Person:
     portal: Running
     clicks: int = field(default=0)
 
-    def sign_in(self, email: str = "ada@example.org") -> "Person":
-        """By the form, with the password that `make run` printed."""
+    def sign_in(self, email: str = "ada@example.org", password: str = "") -> "Person":
+        """By the form, with the password that `make run` printed, or this one."""
         self.page.goto("/")
         self.page.get_by_label("E-mail").fill(email)
-        self.page.get_by_label("Password").fill(self.password(email))
+        self.page.get_by_label("Password").fill(password or self.password(email))
         self.page.get_by_role("button", name="Sign in").click()
         expect(self.page).to_have_title(re.compile("Home"))
         return self

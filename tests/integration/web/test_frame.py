@@ -1,11 +1,23 @@
 """What is around every page: headers, request ids, files, colours, the tenant."""
 
+import gzip
 import re
+from collections.abc import Callable
+
+import brotli
+import pytest
+from flask import Flask
 
 from portal.domain.people import accounts
 from portal.domain.people.models import User
 from portal.domain.tenants.models import Tenant
 from tests.support.page import Page
+
+UNPACK: dict[str | None, Callable[[bytes], bytes]] = {
+    "br": brotli.decompress,
+    "gzip": gzip.decompress,
+    None: bytes,
+}
 
 
 def test_every_answer_carries_the_security_headers(page: Page, ada: User) -> None:
@@ -102,3 +114,30 @@ def test_a_launch_is_offered_where_one_may_launch(page: Page, ada: User, sam: Us
     assert page.get("/keys/").one("//*[@data-key='n']").get("href") == "/launch/"
     page.sign_in(sam)
     assert page.get("/keys/").all("//*[@data-key='n']") == []
+
+
+@pytest.mark.parametrize(("accepted", "encoding"), [("gzip, br", "br"), ("gzip", "gzip"), ("br;q=0", None)])
+def test_pages_and_files_leave_squeezed_as_the_browser_takes_them(
+    app: Flask, accepted: str, encoding: str | None
+) -> None:
+    client = app.test_client()
+    page = client.get("/sign-in")
+    assert "Content-Encoding" not in page.headers
+    squeezed = client.get("/sign-in", headers={"Accept-Encoding": accepted})
+    assert squeezed.headers.get("Content-Encoding") == encoding
+    assert "Accept-Encoding" in squeezed.headers["Vary"]
+    for address in re.findall(r'(?:href|src)="(/static/[^"#]+)"', page.text):
+        plain = client.get(address).data
+        for _ in range(2):  # from the disk, then from memory
+            file = client.get(address, headers={"Accept-Encoding": accepted})
+            assert file.headers.get("Content-Encoding") == (encoding if len(plain) >= 1000 else None)
+            assert int(file.headers["Content-Length"]) == len(file.data)
+            assert "immutable" in file.headers["Cache-Control"]
+            assert UNPACK[file.headers.get("Content-Encoding")](file.data) == plain
+
+
+def test_what_has_not_changed_has_no_body(page: Page, ada: User) -> None:
+    page.sign_in(ada)
+    first = page.get("/notices/bell", htmx=True)
+    again = page.get("/notices/bell", htmx=True, headers={"If-None-Match": first.headers["ETag"]})
+    assert (again.status, again.response.data) == (304, b"")
