@@ -55,7 +55,7 @@ browser: .venv/.dev ## The browser tests alone
 	@.ci/setup browser
 	@$(PYTEST) tests/browser $(ARGS)
 
-bench: .venv/.dev lab ## Figures: starts, pages, 200 launches at once, 100,000 VMs, launch overhead on the lab
+bench: .venv/.dev $(if $(or $(filter launches,$(ARGS)),$(if $(strip $(ARGS)),,all)),lab) ## Figures: starts, pages, 200 launches at once, 100,000 VMs, the ETA, launch overhead on the lab
 	@$(PY) -m tests.bench $(ARGS)
 
 chaos: .venv/.dev ## Everything is killed at random under N launches; counts what is lost (N=500 SEED=1 SHARE=1)

@@ -20,6 +20,7 @@ def main() -> int:
         Settings(
             state=options.state,
             stack_seconds=options.stack_seconds,
+            stack_spread=options.stack_spread,
             delete_seconds=options.delete_seconds,
             token_seconds=options.token_seconds,
             create_latency=options.create_latency,
@@ -43,6 +44,9 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--state", type=Path, help="folder that keeps the cloud across restarts")
     parser.add_argument(
         "--stack-seconds", type=float, default=4.0, help="how long a stack takes (%(default)s)"
+    )
+    parser.add_argument(
+        "--stack-spread", type=float, default=0.0, help="sigma of a log-normal around that (%(default)s)"
     )
     parser.add_argument("--delete-seconds", type=float, help="how long its deletion takes (half of that)")
     parser.add_argument(

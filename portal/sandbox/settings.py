@@ -23,11 +23,14 @@ class Settings:
     """Seconds are virtual except `create_latency`, which is how long Heat really thinks between looking
     whether a name is free and taking it: the window in which two stacks may get one name.
 
-    `deferred_auth` is Heat's setting of that name: under "trusts", application credentials can't make stacks.
+    `stack_spread` lets stacks take now less, now more than `stack_seconds`: the sigma of a log-normal around
+    that median. `deferred_auth` is Heat's setting of that name: under "trusts", application credentials
+    can't make stacks.
     """
 
     state: Path | None = None
     stack_seconds: float = 4.0
+    stack_spread: float = 0.0
     delete_seconds: float | None = None
     power_seconds: float = 1.0
     token_seconds: float = 3600.0

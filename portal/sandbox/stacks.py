@@ -28,7 +28,8 @@ def create(world: World, stack: Row, template: Template) -> Row:
             "reason": "", "updated": now, "name": f"{stack['name']}-{name}-{suffix}", "needs": needs[name],
         }  # fmt: skip
     turn(world, stack, "CREATE", "IN_PROGRESS", "Stack CREATE started")
-    stack["tasks"] = plan_making(needs, stack, now, world.settings.stack_seconds)
+    seconds = world.settings.stack_seconds * random.lognormvariate(0, world.settings.stack_spread)
+    stack["tasks"] = plan_making(needs, stack, now, seconds)
     _schedule(world, stack)
     return world.put("stack", stack)
 

@@ -1,6 +1,7 @@
 """Figures: python -m tests.bench [PART…] prints tables for people, and one JSON object as its last line.
 
-Parts: starts, pages, flight (with queue), scale, launches (needs the lab). Figures are told, never judged.
+Parts: starts, pages, flight (with queue), scale, eta, launches (needs the lab).
+Figures are told, never judged.
 """
 
 import json
@@ -10,13 +11,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from tests.bench import flight, launches, pages, scale, starts
+from tests.bench import eta, flight, launches, pages, scale, starts
 
 PARTS: dict[str, Callable[[Path], dict[str, Any]]] = {
     "starts": starts.measure,
     "pages": pages.measure,
     "flight": flight.measure,
     "scale": scale.measure,
+    "eta": eta.measure,
     "launches": launches.measure,
 }
 

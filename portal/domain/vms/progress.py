@@ -102,6 +102,13 @@ def of(vm: Vm) -> Progress:
     return _progress(vm, _latest([vm]).get(vm.id, {}), history.words(vm), ahead)
 
 
+def of_many(vms: Sequence[Vm]) -> dict[UUID, Progress]:
+    """The progress of those that are being made or deleted, by id; for lists, with one question for all."""
+    moving = [vm for vm in vms if vm.state in {State.PROVISIONING, State.DELETING}]
+    events = _latest(moving) if moving else {}
+    return {vm.id: _progress(vm, events.get(vm.id, {}), history.words_of(vm.offering)) for vm in moving}
+
+
 def _latest(vms: Sequence[Vm]) -> Mapping[UUID, Told]:
     """What the stored events tell of each VM's stack, in one question."""
     stacks = {vm.id: vm.stack_id for vm in vms}

@@ -87,7 +87,7 @@ def test_the_tab_is_told_how_it_ends(
 def test_what_only_ticks_is_not_sent_again(
     browser: Page, ada: User, lab: Tenant, cloud: Control, work: Worker, clock: Clock
 ) -> None:
-    finished(lab, *[30.0] * 5)
+    finished(lab, *[300.0] * 5)
     made = launch(ada, lab)
     building(made, cloud, work)
     work(until=lambda: bool(browser.get(f"/vms/{made.id}").all("//progress[@data-since]")))
@@ -110,3 +110,19 @@ def test_addresses_have_their_place_before_they_are_known(
     assert after.words(f"{connect}/dt") == before.words(f"{connect}/dt")
     assert after.words(f"{connect}/dd")[-1] == f"ssh ubuntu@{fresh(made).public_ip}"
     assert after.one("//details[@id='progress']").get("open") is None
+
+
+def test_the_list_shows_the_same_small(
+    browser: Page, ada: User, lab: Tenant, cloud: Control, work: Worker, clock: Clock
+) -> None:
+    finished(lab, 34, 34, 34, 34, 50)
+    made, waits = launch(ada, lab), launch(ada, lab, "web-server")
+    building(made, cloud, work)
+    cell = f"//tr[@id='vm-{made.id}']//div[@class='small-bar']"
+    assert browser.get("/vms/").words(f"{cell}/span")[0].endswith(" s, usually 34 s to 50 s")
+    work(until=lambda: bool(browser.get("/vms/").all(f"{cell}/progress[@data-since]")))
+    clock.forward(60)
+    assert browser.get("/vms/").words(f"{cell}/span")[0].endswith(", unusually slow")
+    work()
+    assert not browser.get("/vms/").all("//div[@class='small-bar']")
+    assert fresh(waits).state is State.ACTIVE
