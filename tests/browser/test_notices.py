@@ -1,0 +1,18 @@
+"""The bell: it tells that a VM is ready on whatever page its owner is meanwhile, and leads there."""
+
+from playwright.sync_api import expect
+
+from tests.browser.person import PATIENCE, Person, new_name
+
+
+def test_the_bell_tells_of_a_vm_that_got_ready_while_one_was_elsewhere(ada: Person) -> None:
+    name = new_name()
+    ada.launch(name=name)
+    ada.page.get_by_role("link", name="SSH keys").click()
+    bell = ada.page.locator("#bell")
+    expect(bell.get_by_text("unread notice")).to_be_attached(timeout=PATIENCE)
+    bell.get_by_role("link").click()
+    ada.page.get_by_role("link", name=f"{name} is ready").click()
+    expect(ada.page.locator("h1")).to_contain_text(name)
+    ada.page.goto("/notices/")
+    expect(ada.page.locator("li", has_text=name).get_by_text("new", exact=True)).to_have_count(0)
