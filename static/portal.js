@@ -18,6 +18,7 @@
   const offset = said ? Date.parse(said.content) - Date.now() : 0;
 
   const local = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
+  const whole = new Intl.DateTimeFormat(undefined, { dateStyle: "full", timeStyle: "long" });
   const clock = new Intl.DateTimeFormat(undefined, { timeStyle: "short" });
 
   function times() {
@@ -29,6 +30,10 @@
     for (const element of document.querySelectorAll("time[data-local], time[data-clock]")) {
       const words = ("clock" in element.dataset ? clock : local).format(new Date(element.dateTime));
       if (element.textContent !== words) element.textContent = words;
+    }
+    // Pointed at, each tells its moment in the reader's zone, by that zone's name, and in UTC.
+    for (const element of document.querySelectorAll("time[title]:not([title*='·'])")) {
+      element.title = `${whole.format(new Date(element.dateTime))} · ${element.title}`;
     }
   }
 

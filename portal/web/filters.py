@@ -19,6 +19,8 @@ def install(app: Flask) -> None:
         ago=ago,
         moment=moment,
         oclock=oclock,
+        exact=exact,
+        until=until,
         elapsed=elapsed,
         seconds=seconds_words,
         mib=mib,
@@ -63,6 +65,28 @@ def oclock(when: datetime) -> Markup | str:
     return _time(when, f"{when.astimezone(UTC):%H:%M} UTC", "clock")
 
 
+def exact(when: datetime, pattern: str = "%Y-%m-%d %H:%M:%S") -> Markup:
+    """A <time> to the second and in UTC, as logs have it; the reader's own time is in its title."""
+    return _time(when, when.astimezone(UTC).strftime(pattern), "exact")
+
+
+def until(when: datetime) -> Markup:
+    """A <time> that says for how long something lasts still: “in 1 min 52 s”."""
+    return _time(when, until_words((when - now()).total_seconds()), "until")
+
+
+def until_words(seconds: float) -> str:
+    """“in 52 s”, “in 1 min 52 s”, “in 3 h 20 min”, “in 6 days”, “now”."""
+    left = int(seconds)
+    if left <= 0:
+        return "now"
+    if left >= 172800:
+        return f"in {left // 86400} days"
+    if left >= 3600:
+        return f"in {left // 3600} h {left % 3600 // 60} min"
+    return f"in {left // 60} min {left % 60} s" if left >= 60 else f"in {left} s"
+
+
 def elapsed(since: datetime) -> Markup:
     """A <time> that says for how long something goes on: “20 s”; the page's script counts on."""
     return _time(since, seconds_words((now() - since).total_seconds()), "elapsed")
@@ -93,12 +117,18 @@ def mib(amount: int) -> str:
 
 def gib(amount: float) -> str:
     """“20 GiB”, “1.5 GiB”."""
-    return f"{amount:.1f}".removesuffix(".0") + " GiB"
+    return f"{_short(amount)} GiB"
+
+
+def _short(amount: float) -> str:
+    return f"{amount:,.1f}".removesuffix(".0")
 
 
 def size(amount: int) -> str:
-    """Bytes as people say it: “612 MiB”, “2.2 GiB”."""
-    return mib(round(amount / 1024**2)) if amount >= 1024**2 else f"{round(amount / 1024)} KiB"
+    """Bytes as people say it: “7 bytes”, “1.5 KiB”, “612 MiB”, “2.2 GiB”."""
+    if amount < 1024:
+        return plural(amount, "byte")
+    return mib(round(amount / 1024**2)) if amount >= 1024**2 else f"{_short(amount / 1024)} KiB"
 
 
 def capacity(size: Any) -> str:

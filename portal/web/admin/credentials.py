@@ -1,6 +1,5 @@
 """Credentials: how each tenant signs in to its cloud, what the doctor says of it, and its rotation."""
 
-from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -172,19 +171,6 @@ _STEPS: dict[str, tuple[Any, str]] = {
 }
 
 
-def countdown(when: datetime) -> str:
-    """“in 1 min 52 s”, “in 3 h 20 min”, “in 6 days”, “now”."""
-    left = when - datetime.now(UTC)
-    if left <= timedelta():
-        return "now"
-    minutes, seconds = divmod(int(left.total_seconds()), 60)
-    if left.days >= 2:
-        return f"in {left.days} days"
-    if minutes >= 60:
-        return f"in {minutes // 60} h {minutes % 60} min"
-    return f"in {minutes} min {seconds} s" if minutes else f"in {seconds} s"
-
-
 def _forms() -> dict[str, Any]:
     return {
         "application_credential": ApplicationCredentialForm(prefix="a-"),
@@ -213,7 +199,6 @@ def _facts(tenant_id: UUID) -> dict[str, Any]:
         "can_make": making.can_make(by_standing.get("current")),
         "every": EXAMINING if examining else DRAINING if draining else None,
         "urgency": credentials.urgency,
-        "countdown": countdown,
         "is_awaited": doctor.is_awaited,
         "may_rotate": access.allows(current_user, Permission.CREDENTIAL_ROTATE),
         "switch_form": SwitchForm(),

@@ -1,6 +1,6 @@
 """The pages of credentials: adding, examining, rotating; and what members see of a refused one."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -12,7 +12,7 @@ from portal.domain.store.db import db, now
 from portal.domain.tenants import credentials, doctor, rotation
 from portal.domain.tenants.models import Credential, Standing, Tenant
 from portal.sandbox.control import Control
-from portal.web.admin.credentials import countdown
+from portal.web.filters import until_words
 from tests.integration.conftest import Sandbox
 from tests.support.page import Answer, Page
 from tests.support.wizard import write
@@ -194,4 +194,4 @@ def test_an_end_that_is_near_is_coloured(page: Page, root: User, lab: Tenant) ->
     ],
 )
 def test_a_countdown_reads_as_people_say_it(seconds: float, said: str) -> None:
-    assert countdown(datetime.now(UTC) + timedelta(seconds=seconds)) == said
+    assert until_words(seconds) == said

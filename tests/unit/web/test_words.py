@@ -1,9 +1,11 @@
 """Words of templates, and addresses that are followed."""
 
-from datetime import UTC, datetime, timedelta
+import re
+from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
+from portal.config import ROOT
 from portal.web import filters, paths
 
 
@@ -43,7 +45,8 @@ def test_mebibytes(amount: int, words: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("amount", "words"), [(2048, "2 KiB"), (22_020_096, "21 MiB"), (2_361_393_152, "2.2 GiB")]
+    ("amount", "words"),
+    [(1, "1 byte"), (2048, "2 KiB"), (1536, "1.5 KiB"), (22_020_096, "21 MiB"), (2_361_393_152, "2.2 GiB")],
 )
 def test_bytes(amount: int, words: str) -> None:
     assert filters.size(amount) == words
@@ -52,6 +55,38 @@ def test_bytes(amount: int, words: str) -> None:
 def test_counts() -> None:
     assert [filters.plural(count, "VM") for count in (0, 1, 2)] == ["0 VMs", "1 VM", "2 VMs"]
     assert filters.plural(3, "entry", "entries") == "3 entries"
+    assert filters.plural(2000, "VM") == "2,000 VMs"
+    assert filters.number(1234567) == "1,234,567"
+
+
+def test_a_moment_of_a_log_is_exact_and_in_utc() -> None:
+    when = datetime(2026, 3, 1, 13, 5, 7, tzinfo=timezone(timedelta(hours=1)))
+    assert ">2026-03-01 12:05:07<" in filters.exact(when)
+    assert ">12:05:07<" in filters.exact(when, "%H:%M:%S")
+    assert ">in 2 days<" in filters.until(datetime.now(UTC) + timedelta(days=2, minutes=1))
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"), [(0, "1 s"), (34, "34 s"), (130, "2 min 10 s"), (4200, "1 h 10 min")]
+)
+def test_how_long(seconds: float, words: str) -> None:
+    assert filters.seconds_words(seconds) == words
+
+
+def test_templates_leave_times_and_amounts_to_the_filters() -> None:
+    stray = re.compile(
+        r"strftime|isoformat\(\) \}\}(?!\")|%\.\d|\| round \| int|\(s\)|(?:Gi?B|Mi?B|KiB)\b(?! \w)"
+    )
+    folder = ROOT / "portal/web/templates"
+    found = [
+        f"{path.relative_to(folder)}: {match[0]}"
+        for path in folder.rglob("*.html")
+        for match in [
+            stray.search(re.sub(r"\{#.*?#\}", "", path.read_text(encoding="utf-8"), flags=re.DOTALL))
+        ]
+        if match
+    ]
+    assert found == []
 
 
 @pytest.mark.parametrize(
