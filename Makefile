@@ -45,7 +45,8 @@ lab-down: ## Stop that OpenStack (WIPE=1 deletes its data too)
 contract: .venv/.dev $(if $(filter lab,$(CLOUD)),lab) ## The wire of the sandbox, question by question (CLOUD=lab: beside the real one)
 	@$(PYTEST) tests/contract $(ARGS)
 
-test-lab: .venv/.dev lab ## End to end on the lab: every template, from the launch to the delete
+test-lab: .venv/.dev lab ## End to end on the lab: every template, credentials, and a tenant from its address to its first VM
+	@.ci/setup browser
 	@$(PYTEST) tests/lab --ignore tests/lab/test_outages.py $(ARGS)
 
 test-outages: .venv/.dev lab ## Services of the lab stopped, killed and frozen under launches

@@ -189,6 +189,9 @@ class Api:
         answer = self.ask("POST", path, body=body, hide=hide)
         return None if key is None else self.under(key, answer)
 
+    def put(self, path: str, body: object) -> None:
+        self.ask("PUT", path, body=body)
+
     def delete(self, path: str) -> None:
         self.ask("DELETE", path)
 

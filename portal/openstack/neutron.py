@@ -59,6 +59,7 @@ class Port:
     network_id: str
     device_id: str
     device_owner: str
+    name: str
     tags: tuple[str, ...]
     project_id: str
     created_at: datetime | None
@@ -71,6 +72,7 @@ class Port:
             network_id=body["network_id"],
             device_id=body.get("device_id") or "",
             device_owner=body.get("device_owner") or "",
+            name=body.get("name") or "",
             tags=tuple(body.get("tags") or ()),
             project_id=body.get("project_id") or body.get("tenant_id") or "",
             created_at=moment(body.get("created_at")),
@@ -132,18 +134,23 @@ class Neutron:
         """Raises NotFound."""
         return FloatingIp.from_api(self._api.get(f"/floatingips/{part(floating_ip_id)}", "floatingip"))
 
-    def ports(self, tag: str) -> list[Port]:
-        """The ports that bear the tag: the project's own, and those of others on its networks."""
-        rows = self._api.pages("/ports", "ports", {"tags": tag})
-        # A cloud without tags leaves the filter out.
-        return [port for port in map(Port.from_api, rows) if tag in port.tags]
+    def ports(self) -> list[Port]:
+        """The project's own."""
+        own = self._line.token().project_id or ""
+        rows = self._api.pages("/ports", "ports", {"project_id": own})
+        # Whoever owns a network sees what others have on it, should a cloud leave the filter out.
+        return [port for port in map(Port.from_api, rows) if port.project_id == own]
 
     def port(self, port_id: str) -> Port:
         """Raises NotFound."""
         return Port.from_api(self._api.get(f"/ports/{part(port_id)}", "port"))
 
+    def release_port(self, port_id: str) -> None:
+        """Write into the port that no device holds it; for one whose server is gone. Raises NotFound."""
+        self._api.put(f"/ports/{part(port_id)}", {"port": {"device_id": "", "device_owner": ""}})
+
     def delete_port(self, port_id: str) -> None:
-        """Raises NotFound, Conflict."""
+        """Raises NotFound, Conflict; NotAllowed for one that a server holds: since 2025 members may not."""
         self._api.delete(f"/ports/{part(port_id)}")
 
     def delete_floating_ip(self, floating_ip_id: str) -> None:

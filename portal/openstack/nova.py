@@ -165,6 +165,13 @@ class Nova:
         """Ask for its end; it is gone when `server` raises NotFound. Raises NotFound, Conflict."""
         self._api.delete(f"/servers/{part(server_id)}")
 
+    def detach(self, server_id: str, port_id: str) -> None:
+        """Ask the server to let go of a port; it has when the port names no device.
+
+        Raises NotFound for a server that is gone, Conflict for one that is locked, in error or at work.
+        """
+        self._api.delete(f"/servers/{part(server_id)}/os-interface/{part(port_id)}")
+
     def reboot(self, server_id: str, *, hard: bool = False) -> None:
         """Raises Conflict in a state without reboot; hard pulls the plug."""
         self._act(server_id, {"reboot": {"type": "HARD" if hard else "SOFT"}})

@@ -231,15 +231,36 @@ def settle(world: World, server: Row) -> str:
     return trouble
 
 
+def detach(world: World, server: Row, key: str, user: Row) -> None:
+    """Let a server let go of a port; that it doesn't hold it, Nova finds out later. Raises Failure."""
+    look(world, server)
+    if server["vm_state"] not in ("active", "paused", "stopped") or server["task_state"]:
+        task = server["task_state"]
+        state = f"task_state {task}" if task else f"vm_state {server['vm_state']}"
+        message = f"Cannot 'detach_interface' instance {server['id']} while it is in {state}"
+        raise Failure(409, "conflictingRequest", message)
+    note(server, "detach_interface", user, world.now())
+    port = world.get("port", key)
+    if port and port["device_id"] == server["id"]:
+        free(world, port)
+    server["ports"] = [each for each in server["ports"] if each != key]
+    world.put("server", server)
+
+
+def free(world: World, port: Row) -> None:
+    """Nobody holds the port any more."""
+    port.update(device_id="", device_owner="", status="DOWN")
+    world.put("port", port)
+
+
 def delete(world: World, server: Row) -> None:
     """Delete a server; its ports stay when somebody else made them."""
     for key in server["ports"]:
         port = world.get("port", key)
         if key in server["own_ports"]:
             delete_port(world, key)
-        elif port:
-            port.update(device_id="", device_owner="", status="DOWN")
-            world.put("port", port)
+        elif port and port["device_id"] == server["id"]:
+            free(world, port)
     bury(world, server)
 
 

@@ -90,6 +90,12 @@ class Control:
         with self._world.lock:
             return copy.deepcopy(self._world.tables[kind][key])
 
+    def rows(self, kind: str) -> list[Row]:
+        """Copies of all rows of a kind."""
+        with self._world.lock:
+            stacks.settle(self._world)
+            return copy.deepcopy(list(self._world.rows(kind)))
+
     def put(self, kind: str, row: Row) -> None:
         """One more row, or another in place of the one with its id."""
         with self._world.lock:

@@ -263,6 +263,13 @@ def floating_view(world: World, floating: Row) -> Row:
     return {**floating, "port_details": {key: port[key] for key in keys} if port else None}
 
 
+def may_delete_port(world: World, key: str) -> None:
+    """Raises Failure where a server holds the port: only Nova and admins may delete it then."""
+    port = world.get("port", key)
+    if port and port["device_owner"].startswith("compute:"):
+        raise Failure(403, "PolicyNotAuthorized", "rule:delete_port is disallowed by policy")
+
+
 def delete_port(world: World, key: str) -> None:
     """Delete a port; its floating IP stays, at no port."""
     for floating in world.rows("floatingip"):

@@ -178,11 +178,21 @@ def create_network(asked: Asked) -> Response:
     raise Refused(refusal(403, "PolicyNotAuthorized", "rule:create_network is disallowed by policy"))
 
 
+@service.route("PUT", "/v2.0/ports/<key>")
+def update_port(asked: Asked, key: str) -> Response:
+    """Who holds it; nothing else of it is changed."""
+    port, wanted = _find(asked, "ports", key), asked.body().get("port", {})
+    held = {name: wanted[name] for name in ("device_id", "device_owner") if name in wanted}
+    return answer(200, {"port": asked.world.put("port", port | held)})
+
+
 @service.route("DELETE", '/v2.0/<any("ports", "floatingips", "security-groups"):noun>/<key>')
 def delete(asked: Asked, noun: str, key: str) -> Response:
     _find(asked, noun, key)
     try:
         if noun == "ports":
+            if not asked.is_admin:
+                networking.may_delete_port(asked.world, key)
             networking.delete_port(asked.world, key)
         elif noun == "security-groups":
             networking.delete_security_group(asked.world, key)

@@ -113,6 +113,11 @@ def _fixed(making: Making, entry: Row) -> Row:
     return found
 
 
+def _delete_port(world: World, key: str) -> None:
+    networking.may_delete_port(world, key)
+    networking.delete_port(world, key)
+
+
 def _more_of_port(world: World, port: Row) -> Row:
     subnets = [world.tables["subnet"][ip["subnet_id"]] for ip in port["fixed_ips"]]
     return {"subnets": subnets, "network": world.tables["network"][port["network_id"]]}
@@ -215,7 +220,7 @@ KINDS = {
             "qos_policy "
             "port_security_enabled propagate_uplink_status no_fixed_ips"
         ),
-        ("network",), _make_port, networking.delete_port, lambda world, key: world.get("port", key),
+        ("network",), _make_port, _delete_port, lambda world, key: world.get("port", key),
         _words(
             "admin_state_up device_id device_owner fixed_ips mac_address name network_id security_groups "
             "status tenant_id allowed_address_pairs subnets port_security_enabled qos_policy_id "

@@ -73,6 +73,17 @@ def delete(asked: Asked, key: str) -> Response:
     return answer(204)
 
 
+@service.route("DELETE", "/v2.1/servers/<key>/os-interface/<port>")
+def detach(asked: Asked, key: str, port: str) -> Response:
+    server = _find(asked, key)
+    _writing(asked, "os-attach-interfaces:delete")
+    try:
+        compute.detach(asked.world, server, port, asked.token)
+    except Failure as failure:
+        raise told(failure) from failure
+    return answer(202)
+
+
 @service.route("POST", "/v2.1/servers/<key>/action")
 def act(asked: Asked, key: str) -> Response:
     try:

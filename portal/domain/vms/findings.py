@@ -28,8 +28,8 @@ __all__ = [
     "vms_of",
 ]
 
-# How the answer of a finding begins that an admin ignored.
-IGNORED = "Ignored: "
+# How the answer of a finding begins that an admin ignored, or had taken over as it is.
+IGNORED, MARKED = "Ignored: ", "Marked as OpenStack has it: "
 # These are found at an event, not at every sweep: once more is news.
 _ASKED_AFRESH = (FindingKind.VANISHED, FindingKind.STUCK_DELETE)
 
@@ -45,22 +45,22 @@ def note(
 ) -> None:
     """Writes the finding down, or that it is still there. `settled`: how the portal mended it at once.
 
-    A stack that an admin ignored stays settled. Runs inside the caller's transaction.
+    What an admin ignored, or took over as it is, stays settled. Runs inside the caller's transaction.
     """
     only_writable()
-    ignored = and_(Finding.kind.not_in(_ASKED_AFRESH), Finding.answer.startswith(IGNORED))
+    left_so = or_(Finding.answer.startswith(IGNORED), Finding.answer.startswith(MARKED))
     found = db.session.scalar(
         select(Finding)
         .where(
             Finding.tenant_id == tenant_id,
             Finding.kind == kind,
             Finding.subject == subject,
-            or_(Finding.resolved_at.is_(None), ignored),
+            or_(Finding.resolved_at.is_(None), and_(Finding.kind.not_in(_ASKED_AFRESH), left_so)),
         )
         .order_by(Finding.first_seen.desc())
         .limit(1)
     )
-    if found is None:
+    if found is None or (found.resolved_at and _is_news(found, proof)):
         found = Finding(tenant_id=tenant_id, kind=kind, subject=subject, vm_id=vm_id, proof=dict(proof))
         db.session.add(found)
         audit.record(
@@ -76,6 +76,13 @@ def note(
     found.last_seen, found.proof = now(), dict(proof)
     if settled:
         resolve(found, settled, by=None)
+
+
+def _is_news(settled: Finding, proof: Mapping[str, Any]) -> bool:
+    """Whether a stack has failed again, or otherwise, since somebody left it as it was."""
+    if settled.kind is not FindingKind.STATUS_DIFFERS:
+        return False
+    return any(settled.proof.get(fact) != proof.get(fact) for fact in ("status", "changed"))
 
 
 def settle_gone(tenant_id: UUID, still_there: Sequence[str], kinds: Sequence[FindingKind]) -> None:

@@ -1,7 +1,7 @@
 """The ladder: remedies that a worker carries out, one look at a time, and what came of each."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -14,7 +14,7 @@ from portal.domain.store.db import db, now, transaction
 from portal.domain.store.errors import DomainError
 from portal.domain.tenants import clouds
 from portal.domain.vms import claims, explain, findings, lifecycle
-from portal.domain.vms.models import Finding, Vm
+from portal.domain.vms.models import Finding, State, Vm
 from portal.domain.vms.remedies import Remedy
 from portal.domain.vms.rungs import RUNGS, Ask, Outcome
 from portal.openstack.errors import BadCredential, OpenStackError, Unavailable
@@ -124,4 +124,14 @@ def _move(finding: Finding, outcome: Outcome, reason: str, by: User | None) -> b
         cause = f"{outcome.words} {reason}".strip()
         if vm is None or not lifecycle.fire(vm, event, cause=cause, by=by, changes=dict(changes)):
             return False
-    return True
+    return not outcome.seen or _see(finding, outcome.seen)
+
+
+def _see(finding: Finding, seen: Mapping[str, object]) -> bool:
+    written = db.session.execute(
+        update(Vm)
+        .where(Vm.id == finding.vm_id, Vm.state == State.ACTIVE)
+        .values(**seen)
+        .execution_options(synchronize_session=False)
+    )
+    return bool(written.rowcount)  # type: ignore[attr-defined]  # an UPDATE answers a CursorResult

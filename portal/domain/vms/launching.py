@@ -12,7 +12,7 @@ from portal.domain.catalog.hot import Role
 from portal.domain.people.models import User
 from portal.domain.store import vault
 from portal.domain.store.db import now
-from portal.domain.vms import answers, durations
+from portal.domain.vms import answers, durations, marks
 from portal.domain.vms.models import LaunchDraft, State, Vm
 from portal.domain.vms.provisioning import sealed_place
 from portal.domain.vms.review import Review
@@ -78,7 +78,7 @@ def parameters(number: int, draft: LaunchDraft, review: Review, by: User) -> dic
     public_keys = [key.public_key for key in review.keys]
     by_role: dict[Role, Any] = {
         Role.METADATA: {
-            "portal_vm": str(id_of(draft, number)),
+            marks.SERVER: str(id_of(draft, number)),
             "portal_tenant": str(draft.tenant_id),
             "portal_owner": by.email,
         },

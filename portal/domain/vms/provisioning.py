@@ -11,7 +11,7 @@ from sqlalchemy import and_, or_, update
 from portal.domain.store import vault, wake
 from portal.domain.store.db import db, now, transaction
 from portal.domain.tenants import circuits, clouds
-from portal.domain.vms import claims, deletions, explain, findings, lifecycle
+from portal.domain.vms import claims, deletions, explain, findings, lifecycle, marks
 from portal.domain.vms.lifecycle import Event, stack_name
 from portal.domain.vms.models import FindingKind, State, Vm
 from portal.openstack.cloud import Cloud
@@ -20,7 +20,6 @@ from portal.openstack.heat import Stack
 
 logger = logging.getLogger(__name__)
 
-TAG = "portal"
 # After a create whose answer was lost, Heat gets this long to show the stack before another is sent.
 SHOW_TIME = timedelta(seconds=75)
 CREATE_MINUTES = 30
@@ -98,7 +97,7 @@ def _send(vm: Vm, cloud: Cloud) -> None:
             stack_name(vm.id),
             vm.template,
             parameters,
-            tags=(TAG, stack_name(vm.id)),
+            tags=(marks.TAG, stack_name(vm.id)),
             timeout_mins=CREATE_MINUTES,
         )
     except Conflict:

@@ -16,9 +16,10 @@ from portal.domain.store.db import db, now, transaction
 from portal.domain.store.errors import DomainError
 from portal.domain.tenants import circuits, clouds
 from portal.domain.tenants.models import KEPT, Tenant
-from portal.domain.vms import findings, strays, usage
+from portal.domain.vms import findings, marks, strays, usage
+from portal.domain.vms.marks import TAG
 from portal.domain.vms.models import Finding, FindingKind, State, Vm
-from portal.domain.vms.provisioning import SHOW_TIME, TAG
+from portal.domain.vms.provisioning import SHOW_TIME
 from portal.openstack.cloud import Cloud
 from portal.openstack.errors import NotFound, OpenStackError
 from portal.openstack.heat import Stack
@@ -71,7 +72,7 @@ def sweep(tenant_id: UUID) -> bool:
 def _compare(tenant_id: UUID, cloud: Cloud) -> set[UUID]:
     """Answers the VMs whose mark a live stack bears."""
     live = [stack for stack in cloud.heat.tagged(TAG) if not stack.is_deleted]
-    ids = {stack.id: vm_id for stack in live if (vm_id := strays.mark_of(stack.tags))}
+    ids = {stack.id: vm_id for stack in live if (vm_id := marks.of(stack.tags))}
     # The stacks are read before the VMs: a VM made meanwhile is in the table, its stack not yet in the list.
     vms = {vm.id: vm for vm in db.session.scalars(select(Vm).where(Vm.id.in_(set(ids.values()))))}
     on_record = {vm.stack_id for vm in vms.values()} & {stack.id for stack in live}
@@ -118,6 +119,7 @@ def _found(
         "tags": list(stack.tags),
         "status": stack.status,
         "created": stack.created_at.isoformat() if stack.created_at else None,
+        "changed": stack.updated_at.isoformat() if stack.updated_at else None,
         "record": f"{vm.name}: {vm.state.value}, stack {vm.stack_id}" if vm else "no VM of this tenant",
     }
     asked = _asked(kind, tenant_id, stack.id)

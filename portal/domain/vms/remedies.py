@@ -25,9 +25,11 @@ class Remedy(StrEnum):
     """What an admin may do about a finding, in the order it is tried."""
 
     ADOPT = "adopt"
+    CHECK = "check"
     DELETE_STACK = "delete_stack"
     DELETE_STRAY = "delete_stray"
     RESTORE = "restore"
+    DELETE_VM = "delete_vm"
     RETRY_DELETE = "retry_delete"
     CHECK_DELETE = "check_delete"
     REMOVE_BLOCKERS = "remove_blockers"
@@ -39,7 +41,7 @@ LADDERS: dict[FindingKind, tuple[Remedy, ...]] = {
     FindingKind.ORPHAN_STACK: (Remedy.DELETE_STACK, Remedy.IGNORE),
     FindingKind.DUPLICATE_STACK: (Remedy.ADOPT, Remedy.DELETE_STACK, Remedy.IGNORE),
     FindingKind.LEFTOVER_STACK: (Remedy.DELETE_STACK, Remedy.IGNORE),
-    FindingKind.STATUS_DIFFERS: (Remedy.IGNORE,),
+    FindingKind.STATUS_DIFFERS: (Remedy.CHECK, Remedy.RESTORE, Remedy.DELETE_VM, Remedy.IGNORE),
     FindingKind.STRAY_PORT: (Remedy.DELETE_STRAY, Remedy.IGNORE),
     FindingKind.STRAY_FLOATING_IP: (Remedy.DELETE_STRAY, Remedy.IGNORE),
     FindingKind.VANISHED: (Remedy.RESTORE, Remedy.RETRY_DELETE, Remedy.IGNORE),
@@ -52,8 +54,10 @@ LADDERS: dict[FindingKind, tuple[Remedy, ...]] = {
     ),
 }
 # What a worker does after the answer (see ladder.py); its outcome is told on the finding.
-BY_WORKER = frozenset({Remedy.DELETE_STRAY, Remedy.RESTORE, Remedy.CHECK_DELETE, Remedy.REMOVE_BLOCKERS})
-NEEDS_REASON = frozenset({Remedy.RESTORE, Remedy.GIVE_UP, Remedy.IGNORE})
+BY_WORKER = frozenset(
+    {Remedy.CHECK, Remedy.DELETE_STRAY, Remedy.RESTORE, Remedy.CHECK_DELETE, Remedy.REMOVE_BLOCKERS}
+)
+NEEDS_REASON = frozenset({Remedy.RESTORE, Remedy.DELETE_VM, Remedy.GIVE_UP, Remedy.IGNORE})
 
 
 @dataclass(frozen=True)
@@ -87,6 +91,10 @@ def _fits(remedy: Remedy, finding: Finding, vm: Vm | None) -> bool:
     """Whether the remedy would do something that isn't under way already."""
     if remedy is Remedy.ADOPT:
         return vm is not None and vm.state in _ADOPTABLE
+    if finding.kind is FindingKind.STATUS_DIFFERS:
+        goes = str(finding.proof["status"]).startswith("DELETE")
+        is_active = vm is not None and vm.state is State.ACTIVE
+        return remedy is Remedy.IGNORE or (is_active and (remedy is Remedy.DELETE_VM or not goes))
     if remedy is Remedy.RETRY_DELETE:
         return vm is not None and vm.state not in {State.DELETING, State.DELETED}
     if remedy is Remedy.REMOVE_BLOCKERS and not removable(finding):
@@ -183,6 +191,15 @@ def _retry_delete(settling: _Settling) -> str | None:
     return None
 
 
+def _delete_vm(settling: _Settling) -> str | None:
+    vm = _vm(settling.finding)
+    words = f"An administrator deletes the VM: {settling.reason}"
+    changes = {"delete_sent_at": None, "delete_tries": 0}
+    if not lifecycle.fire(vm, Event.DELETE, cause=words, by=settling.by, changes=changes):
+        raise Refused(f"{vm.name} is {vm.state.value} now, so there is nothing to delete.")
+    return words
+
+
 def _give_up(settling: _Settling) -> str | None:
     vm = _vm(settling.finding)
     left = ", ".join(left_behind(vm, settling.finding)) or "nothing known"
@@ -230,6 +247,7 @@ _APPLY = {
     Remedy.ADOPT: _adopt,
     Remedy.DELETE_STACK: _delete_stack,
     **dict.fromkeys(BY_WORKER, _hand_over),
+    Remedy.DELETE_VM: _delete_vm,
     Remedy.RETRY_DELETE: _retry_delete,
     Remedy.GIVE_UP: _give_up,
     Remedy.IGNORE: _ignore,

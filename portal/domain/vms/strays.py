@@ -4,7 +4,7 @@ Both come from the same two bulk questions to Neutron, at the end of a reconcile
 here: an admin decides (see ladder.py).
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -14,9 +14,9 @@ from sqlalchemy import select, update
 
 from portal.domain.store import audit
 from portal.domain.store.db import db, now, transaction
-from portal.domain.vms import findings
+from portal.domain.vms import findings, marks
 from portal.domain.vms.models import FindingKind, State, Vm
-from portal.domain.vms.provisioning import SHOW_TIME, TAG
+from portal.domain.vms.provisioning import SHOW_TIME
 from portal.openstack.cloud import Cloud
 from portal.openstack.neutron import FloatingIp, Port
 
@@ -44,32 +44,20 @@ class Owner:
     state: State
 
 
-def mark_of(words: Iterable[str]) -> UUID | None:
-    """The VM whose mark is among the words: the tags of a stack or port, the description of a floating IP."""
-    for word in words:
-        if word.startswith("vm-"):
-            try:
-                return UUID(word.removeprefix("vm-"))
-            except ValueError:
-                continue
-    return None
-
-
 def port(seen: Port) -> Marked | None:
     """The port, if it bears a VM's mark."""
-    vm_id = mark_of(seen.tags)
-    if vm_id is None or TAG not in seen.tags:
+    vm_id = marks.of_port(seen)
+    if vm_id is None:
         return None
     held = f"{seen.device_owner or 'device'} {seen.device_id}" if seen.device_id else ""
-    address = ", ".join(seen.addresses)
-    return Marked(FindingKind.STRAY_PORT, seen.id, address, seen.tags, vm_id, held, seen.created_at)
+    address, mark = ", ".join(seen.addresses), seen.tags or (seen.name,)
+    return Marked(FindingKind.STRAY_PORT, seen.id, address, mark, vm_id, held, seen.created_at)
 
 
 def floating_ip(seen: FloatingIp) -> Marked | None:
-    """The floating IP, if it bears a VM's mark; Heat gives it no tags, so the mark stands in its words."""
-    words = tuple(seen.description.split())
-    vm_id = mark_of(words)
-    if vm_id is None or TAG not in words:
+    """The floating IP, if it bears a VM's mark."""
+    vm_id = marks.of_floating_ip(seen)
+    if vm_id is None:
         return None
     held = f"port {seen.port_id} of {seen.device_id or 'nothing known'}" if seen.port_id else ""
     kind = FindingKind.STRAY_FLOATING_IP
@@ -77,10 +65,10 @@ def floating_ip(seen: FloatingIp) -> Marked | None:
 
 
 def compare(tenant_id: UUID, cloud: Cloud, with_stack: Collection[UUID]) -> None:
-    """Asks for all marked ports and all floating IPs. `with_stack` are the VMs with a live stack."""
+    """Asks for all ports and all floating IPs of the project. `with_stack` are the VMs with a live stack."""
     began = now()
     own = cloud.project_id
-    ports = [seen for seen in cloud.neutron.ports(TAG) if seen.project_id == own]
+    ports = cloud.neutron.ports()
     addresses = [seen for seen in cloud.neutron.floating_ips() if seen.project_id == own]
     marked = list(filter(None, [*map(port, ports), *map(floating_ip, addresses)]))
     # Read after the cloud was: a VM that was made meanwhile is in the table.

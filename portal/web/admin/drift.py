@@ -54,14 +54,14 @@ def show(finding_id: UUID) -> ResponseReturnValue:
     return render_template("admin/finding.html", **_facts(finding), forms=_forms())
 
 
-@blueprint.get("/<uuid:finding_id>/<any(delete_stack, delete_stray, remove_blockers):remedy>")
+@blueprint.get("/<uuid:finding_id>/<any(delete_stack, delete_stray, delete_vm, remove_blockers):remedy>")
 @needs(Permission.FINDING_SETTLE)
 def preview(finding_id: UUID, remedy: str) -> ResponseReturnValue:
     """Says what would be deleted, and asks."""
     finding, wanted = findings.get(finding_id, for_=current_user), Remedy(remedy)
     if wanted not in remedies.of(finding, current_user):
         return redirect(url_for(".show", finding_id=finding.id))
-    return render_template("admin/delete_found.html", **_facts(finding), remedy=wanted)
+    return render_template("admin/delete_found.html", **_facts(finding), remedy=wanted, forms=_forms())
 
 
 @blueprint.get("/<uuid:finding_id>/panel")
@@ -81,7 +81,8 @@ def settle(finding_id: UUID, remedy: str) -> ResponseReturnValue:
         reason = form.reason.data or ""
         accepted(form, remedies.apply, finding, wanted, reason=reason, by=current_user)
     if form.errors:
-        return render_template("admin/finding.html", **_facts(finding), forms=forms), 422
+        page = "admin/delete_found.html" if wanted in words.PREVIEWED else "admin/finding.html"
+        return render_template(page, **_facts(finding), remedy=wanted, forms=forms), 422
     flash(words.cure(wanted, finding.kind).done, "good")
     return redirect(url_for(".show", finding_id=finding.id))
 
@@ -90,7 +91,7 @@ def proof(finding: Finding) -> Iterator[tuple[str, list[str]]]:
     """What proves the finding, line by line: (word, what was seen)."""
     for key, value in finding.proof.items():
         seen = [_line(each) for each in (value if isinstance(value, list) else [value])]
-        if key == "created" and value:
+        if key in {"created", "changed"} and value:
             seen = [f"{datetime.fromisoformat(value):%Y-%m-%d %H:%M:%S} UTC"]
         yield words.PROOF.get(key, key.replace("_", " ").capitalize()), seen or ["none"]
 
@@ -100,7 +101,8 @@ def _line(value: Any) -> str:
         return "not known" if value is None else str(value)
     head = " ".join(str(value[key]) for key in ("resource", "id") if value.get(key))
     kind = f" ({value['type']})" if value.get("type") else ""
-    return f"{head}{kind}: {value.get('reason') or 'no reason given'}"
+    holder = f" Held by {value['holder']}." if value.get("holder") else ""
+    return f"{head}{kind}: {value.get('reason') or 'no reason given'}{holder}"
 
 
 def _forms() -> dict[Remedy, Reason]:

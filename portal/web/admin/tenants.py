@@ -20,9 +20,11 @@ from portal.domain.vms import archiving, quotas, roster
 from portal.domain.vms.roster import Shown
 from portal.web.forms import accepted, choices
 from portal.web.guards import needs
+from portal.web.panels import panel
 
 blueprint = Blueprint("tenants", __name__, url_prefix="/admin/tenants")
 LONGEST_PEM = 200_000
+FOLLOW_SECONDS = 1.5
 STEPS = {
     "credential": ("Credential", "credentials.show"),
     "doctor": ("Doctor", "credentials.show"),
@@ -207,8 +209,10 @@ def restore(tenant_id: UUID) -> ResponseReturnValue:
 @needs(Permission.TENANT_VIEW)
 def show_networks(tenant_id: UUID) -> ResponseReturnValue:
     """What Neutron shows, and how members see it."""
-    tenant = tenants.get(tenant_id, for_=current_user)
-    return render_template("admin/tenants/networks.html", **_networks(tenant))
+    facts = _networks(tenants.get(tenant_id, for_=current_user))
+    if request.htmx:
+        return panel("admin/tenants/_networks.html", **facts)
+    return render_template("admin/tenants/networks.html", **facts)
 
 
 @blueprint.post("/<uuid:tenant_id>/networks/<uuid:network_id>")
@@ -264,6 +268,7 @@ def _networks(tenant: Tenant, wrong: dict[UUID, NetworkForm] | None = None) -> d
         "tenant": tenant,
         "networks": found,
         "forms": forms,
+        "every": None if found or tenant.catalog_checked_at else FOLLOW_SECONDS,
         "steps": steps_of(tenant, "networks"),
         "may_manage": _may_manage(),
     }

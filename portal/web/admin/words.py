@@ -97,6 +97,14 @@ CURES: dict[Remedy, Cure] = {
         "now is forgotten; if it is there, it becomes a finding itself.",
         "The stack is adopted. The VM follows it from now on.",
     ),
+    Remedy.CHECK: Cure(
+        "Have Heat check the stack",
+        "Check it",
+        "activity",
+        "Heat compares the stack with what is really there, and changes nothing else. A stack that turns out "
+        "whole ends the finding; else the check's words stand here.",
+        "A worker has Heat check the stack. What came of it will stand here.",
+    ),
     Remedy.DELETE_STACK: Cure(
         "Delete the stack",
         "Show what would be deleted",
@@ -120,6 +128,15 @@ CURES: dict[Remedy, Cure] = {
         "in OpenStack.",
         "A worker looks what OpenStack has and marks the VM so. What came of it will stand here.",
     ),
+    Remedy.DELETE_VM: Cure(
+        "Delete the VM",
+        "Show what would be deleted",
+        "trash-2",
+        "With its stack and all data on it, also where somebody began that in OpenStack already. The next "
+        "page shows first what goes.",
+        "The VM is being deleted.",
+        danger=True,
+    ),
     Remedy.CHECK_DELETE: Cure(
         "Have Heat check, then try again",
         "Check and try again",
@@ -132,8 +149,9 @@ CURES: dict[Remedy, Cure] = {
         "Remove what blocks it, then try again",
         "Show what would be removed",
         "trash-2",
-        "What blocks the stack is deleted by itself, where it is proven to be a part of the stack; then the "
-        "deletion is tried once more. The next page shows first what that is.",
+        "What blocks the stack is deleted by itself, where it is proven to be a part of the stack; a port is "
+        "first taken from the server that holds it. Then the deletion is tried once more. The next page "
+        "shows first what that is.",
         "A worker removes what blocks the stack. What came of it will stand here.",
         danger=True,
     ),
@@ -169,6 +187,14 @@ _DELETE_THE_REST = Cure(
     "The VM is being deleted; the finding is settled when it is gone.",
     danger=True,
 )
+_LEAVE_IT_SO = Cure(
+    "Leave the VM as Nova has it",
+    "Leave it so",
+    "check",
+    "A worker looks: the server's state and addresses are written into the VM's record, and the finding is "
+    "over until the stack fails again. Nothing changes in OpenStack.",
+    "A worker looks what Nova has and marks the VM so. What came of it will stand here.",
+)
 PROOF = {
     "stack": "Stack",
     "server": "Server",
@@ -176,6 +202,7 @@ PROOF = {
     "tags": "Tags",
     "status": "Stack status",
     "created": "Created",
+    "changed": "Last changed",
     "record": "Our record",
     "port": "Port",
     "floating_ip": "Floating IP",
@@ -188,11 +215,13 @@ PROOF = {
     "delete_asked_by": "Deletion asked by",
 }
 # Their buttons stand on a page that shows first what would go.
-PREVIEWED = frozenset({Remedy.DELETE_STACK, Remedy.DELETE_STRAY, Remedy.REMOVE_BLOCKERS})
+PREVIEWED = frozenset({Remedy.DELETE_STACK, Remedy.DELETE_STRAY, Remedy.DELETE_VM, Remedy.REMOVE_BLOCKERS})
+_SPECIAL = {
+    (Remedy.RETRY_DELETE, FindingKind.VANISHED): _DELETE_THE_REST,
+    (Remedy.RESTORE, FindingKind.STATUS_DIFFERS): _LEAVE_IT_SO,
+}
 
 
 def cure(remedy: Remedy, kind: FindingKind) -> Cure:
     """The words of a remedy for this kind of finding."""
-    if (remedy, kind) == (Remedy.RETRY_DELETE, FindingKind.VANISHED):
-        return _DELETE_THE_REST
-    return CURES[remedy]
+    return _SPECIAL.get((remedy, kind)) or CURES[remedy]

@@ -6,10 +6,11 @@ from flask import Flask
 from portal.domain.people import accounts
 from portal.domain.people.models import User
 from portal.domain.tenants.models import Tenant
-from portal.domain.vms import deletions, lifecycle, provisioning, verdicts, vms
+from portal.domain.vms import deletions, lifecycle, marks, provisioning, verdicts, vms
 from portal.domain.vms.lifecycle import Event, State
 from portal.domain.vms.models import Finding, FindingKind, Vm
 from portal.sandbox.control import Control
+from portal.sandbox.faults import Fault
 from tests.support.calls import meanwhile, observed
 from tests.support.world import Clock, Worker, fresh, launch, only
 
@@ -98,7 +99,7 @@ def test_a_lost_server_that_goes_by_itself_is_not_asked_again(
 def test_another_try_frees_what_the_earlier_attempt_lost(
     vm: Vm, failed: Vm, ada: User, cloud: Control, work: Worker
 ) -> None:
-    mark = {deletions.MARK: str(failed.id)}
+    mark = {marks.SERVER: str(failed.id)}
     cloud.change("server", vm.name, id="lost", metadata=mark)
     cloud.spoil_delete(lifecycle.stack_name(failed.id), REASON)
     vms.ask(failed, Event.RETRY, by=ada)
@@ -106,6 +107,58 @@ def test_another_try_frees_what_the_earlier_attempt_lost(
     assert fresh(failed).state is State.ACTIVE
     assert set(servers(cloud)) == {vm.server_id, failed.server_id}
     assert failed.delete_tries == 0
+
+
+def lose_a_port(cloud: Control, vm: Vm, **facts: object) -> None:
+    """As a heat-engine does that dies after it asked Neutron, before it noted the port's id and its tags."""
+    [port] = [row for row in cloud.rows("port") if row["name"].startswith(lifecycle.stack_name(vm.id))]
+    loose = {"id": "lost", "tags": [], "device_id": "", "device_owner": ""}
+    cloud.put("port", port | loose | facts)
+
+
+def ports(cloud: Control) -> set[str]:
+    return {row["id"] for row in cloud.rows("port")}
+
+
+def test_a_port_that_a_killed_heat_engine_lost_doesnt_hold_up_another_try(
+    ada: User, lab: Tenant, cloud: Control, work: Worker, clock: Clock
+) -> None:
+    """It keeps the security group of the stack that was given up, which so could never be deleted."""
+    vm = launch(ada, lab)
+    work(until=lambda: bool(ports(cloud)))
+    cloud.stick(lifecycle.stack_name(vm.id))
+    lose_a_port(cloud, vm)
+    clock.forward(lifecycle.PATIENCE[State.PROVISIONING].total_seconds())
+    work(until=lambda: fresh(vm).state is State.ERROR)
+    vms.ask(fresh(vm), Event.RETRY, by=ada)
+    work()
+    assert fresh(vm).state is State.ACTIVE
+    assert "lost" not in ports(cloud)
+    assert len(ports(cloud)) == 1
+
+
+def test_a_lost_port_that_somebody_uses_is_left_alone_and_told(
+    vm: Vm, ada: User, lab: Tenant, cloud: Control, work: Worker
+) -> None:
+    """Nova or a router holds it by now; so its security group stays, and an admin gets the finding."""
+    lose_a_port(cloud, vm, device_id="r-1", device_owner="network:router_interface")
+    vms.ask(vm, Event.DELETE, by=ada)
+    work()
+    assert fresh(vm).state is State.ERROR
+    assert "Security Group" in (vm.failure or "")
+    assert ports(cloud) == {"lost"}
+    assert only(Finding).kind is FindingKind.STUCK_DELETE
+
+
+def test_what_the_cloud_keeps_of_what_was_lost_doesnt_stop_the_tries(
+    vm: Vm, ada: User, cloud: Control, work: Worker
+) -> None:
+    lose_a_port(cloud, vm)
+    cloud.faults.add(Fault("status", "DELETE", "network", "/ports/lost", status=409, times=1))
+    vms.ask(vm, Event.DELETE, by=ada)
+    work()
+    assert fresh(vm).state is State.DELETED
+    assert ports(cloud) == set()
 
 
 def test_another_try_waits_until_the_earlier_stack_can_be_deleted(

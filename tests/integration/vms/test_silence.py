@@ -6,7 +6,7 @@ from portal.domain.people.models import User
 from portal.domain.store.db import now
 from portal.domain.tenants import circuits
 from portal.domain.tenants.models import Tenant
-from portal.domain.vms import lifecycle, provisioning, vms
+from portal.domain.vms import lifecycle, marks, provisioning, vms
 from portal.domain.vms.lifecycle import Event, State
 from portal.domain.vms.models import Vm
 from portal.openstack.cloud import Cloud
@@ -78,7 +78,7 @@ def test_a_create_whose_answer_was_lost_is_not_sent_again_as_soon_as_a_long_sile
             lifecycle.stack_name(made.id),
             "heat_template_version: 2018-08-31\nresources:\n  nothing: {type: OS::Heat::None}\n",
             {},
-            tags=(provisioning.TAG, lifecycle.stack_name(made.id)),
+            tags=(marks.TAG, lifecycle.stack_name(made.id)),
             timeout_mins=5,
         )
         work()

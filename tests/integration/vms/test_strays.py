@@ -69,6 +69,12 @@ def make(behind: Cloud, name: str, tags: list[str], words: str) -> str:
     return behind.heat.create(name, template, {}, tags=("own",), timeout_mins=5)  # type: ignore[arg-type]
 
 
+def take(behind: Cloud, port: str) -> None:
+    """Somebody deletes a port although a server holds it."""
+    behind.neutron.release_port(port)
+    behind.neutron.delete_port(port)
+
+
 def ask(finding: Finding, root: User, work: Worker) -> Finding:
     remedies.apply(finding, Remedy.DELETE_STRAY, reason="", by=root)
     assert remedies.of(fresh(finding), root) == []
@@ -78,7 +84,7 @@ def ask(finding: Finding, root: User, work: Worker) -> Finding:
 
 def test_what_a_vm_has_is_marked_and_is_no_stray(vm: Vm, lab: Tenant, behind: Cloud, clock: Clock) -> None:
     sweep(lab, clock)
-    [port] = behind.neutron.ports("portal")
+    [port] = behind.neutron.ports()
     assert port.tags == ("portal", f"vm-{vm.id}")
     [address] = behind.neutron.floating_ips()
     assert address.description == f"portal vm-{vm.id}"
@@ -89,7 +95,7 @@ def test_what_is_left_of_a_deleted_vm_becomes_findings_with_proof(
     left: Vm, behind: Cloud, root: User, cloud: Control
 ) -> None:
     port, address = of_kind(FindingKind.STRAY_PORT), of_kind(FindingKind.STRAY_FLOATING_IP)
-    assert (port.subject, port.vm_id) == (behind.neutron.ports("portal")[0].id, left.id)
+    assert (port.subject, port.vm_id) == (behind.neutron.ports()[0].id, left.id)
     assert port.proof["mark"] == ["portal", f"vm-{left.id}"]
     assert port.proof["held_by"] == f"compute:nova {left.server_id}"
     assert port.proof["address"] == left.private_ip
@@ -115,7 +121,7 @@ def test_one_that_a_living_server_holds_is_not_deleted(
     address = ask(of_kind(FindingKind.STRAY_FLOATING_IP), root, work)
     assert address.tried[-1]["words"] == f"Not deleted: compute:nova {left.server_id} uses it."
     assert port.resolved_at is None
-    assert len(behind.neutron.ports("portal")) == len(behind.neutron.floating_ips()) == 1
+    assert len(behind.neutron.ports()) == len(behind.neutron.floating_ips()) == 1
     assert Remedy.DELETE_STRAY in remedies.of(port, root)
 
 
@@ -128,7 +134,7 @@ def test_it_is_deleted_when_an_admin_asks(
     assert address.by_id == root.id
     port = ask(of_kind(FindingKind.STRAY_PORT), root, work)
     assert (port.answer or "").startswith("Deleted: port")
-    assert [*behind.neutron.ports("portal"), *behind.neutron.floating_ips()] == []
+    assert [*behind.neutron.ports(), *behind.neutron.floating_ips()] == []
     trail = db.session.scalars(select(AuditEntry.action)).all()
     assert trail.count("finding.asked") == trail.count("finding.tried") == 2
 
@@ -138,7 +144,7 @@ def test_it_is_over_when_it_goes_by_itself(
 ) -> None:
     port, address = of_kind(FindingKind.STRAY_PORT), of_kind(FindingKind.STRAY_FLOATING_IP)
     remedies.apply(port, Remedy.DELETE_STRAY, reason="", by=root)
-    behind.neutron.delete_port(port.subject)
+    take(behind, port.subject)
     work()
     assert fresh(port).answer == "It was gone already."
     behind.neutron.delete_floating_ip(address.subject)
@@ -208,7 +214,7 @@ def test_one_that_a_live_stack_with_the_mark_holds_is_the_stacks(
     assert fresh(port).answer == "It went away by itself."
 
 
-@pytest.mark.parametrize("change", [{"tags": []}, {"project_id": "nobody"}])
+@pytest.mark.parametrize("change", [{"tags": [], "name": ""}, {"project_id": "nobody"}])
 def test_one_that_lost_its_mark_or_changed_hands_is_not_deleted(
     change: dict[str, Any], left: Vm, root: User, behind: Cloud, cloud: Control, work: Worker
 ) -> None:
@@ -230,7 +236,7 @@ def test_a_floating_ip_that_somebody_else_uses_is_not_deleted(
     address = of_kind(FindingKind.STRAY_FLOATING_IP)
     launch(ada, lab)
     work()
-    [port] = [one for one in behind.neutron.ports("portal") if f"vm-{left.id}" not in one.tags]
+    [port] = [one for one in behind.neutron.ports() if f"vm-{left.id}" not in one.tags]
     cloud.alter("floatingip", address.subject, port_id=port.id)
     assert ask(address, root, work).tried[-1]["words"] == f"Not deleted: port {port.id} uses it."
     assert len(behind.neutron.floating_ips()) == 1
@@ -242,9 +248,26 @@ def test_a_floating_ip_whose_port_goes_meanwhile_is_deleted(
     address = of_kind(FindingKind.STRAY_FLOATING_IP)
     port = of_kind(FindingKind.STRAY_PORT).subject
     remedies.apply(address, Remedy.DELETE_STRAY, reason="", by=root)
-    with meanwhile(app, "GET", "network", lambda: behind.neutron.delete_port(port)):
+    with meanwhile(app, "GET", "network", lambda: take(behind, port)):
         work()
     assert (fresh(address).answer or "").startswith("Deleted: floating IP")
+
+
+def test_a_port_that_heat_lost_before_it_was_marked_is_known_by_its_name(
+    vm: Vm, lab: Tenant, ada: User, root: User, behind: Cloud, cloud: Control, work: Worker, clock: Clock
+) -> None:
+    """Heat names a port after its stack when it makes it, and writes the tags a moment later."""
+    [port] = behind.neutron.ports()
+    loose = {"id": "lost", "tags": [], "device_id": "", "device_owner": "", "security_groups": []}
+    cloud.put("port", cloud.row("port", port.id) | loose)
+    sweep(lab, clock)
+    assert db.session.scalars(select(Finding)).all() == []
+    vms.ask(fresh(vm), Event.DELETE, by=ada)
+    work()
+    sweep(lab, clock)
+    stray = of_kind(FindingKind.STRAY_PORT)
+    assert (stray.subject, stray.proof["mark"]) == ("lost", [port.name])
+    assert (ask(stray, root, work).answer or "").startswith("Deleted: port")
 
 
 def test_a_floating_ip_at_no_port_is_deleted(left: Vm, root: User, cloud: Control, work: Worker) -> None:
@@ -283,7 +306,7 @@ def test_another_address_is_mirrored(
     vm: Vm, lab: Tenant, behind: Cloud, cloud: Control, clock: Clock
 ) -> None:
     cloud.alter("floatingip", behind.neutron.floating_ips()[0].id, floating_ip_address="203.0.113.99")
-    [port] = behind.neutron.ports("portal")
+    [port] = behind.neutron.ports()
     cloud.alter("port", port.id, fixed_ips=[{"subnet_id": "s", "ip_address": "10.10.9.9"}])
     sweep(lab, clock)
     assert addresses(vm) == ("10.10.9.9", "203.0.113.99")
@@ -301,7 +324,7 @@ def test_a_floating_ip_put_there_outside_the_portal_is_shown_and_forgotten_when_
 ) -> None:
     make(behind, "own", ["mine"], "mine")
     clock.forward(30)
-    [port] = behind.neutron.ports("portal")
+    [port] = [one for one in behind.neutron.ports() if f"vm-{plain.id}" in one.tags]
     [address] = behind.neutron.floating_ips()
     cloud.alter("floatingip", address.id, port_id=port.id)
     sweep(lab, clock)
@@ -323,7 +346,7 @@ def test_a_cloud_that_doesnt_tell_who_holds_a_floating_ip_changes_nothing(
     vm: Vm, lab: Tenant, cloud: Control, behind: Cloud, clock: Clock, record: Callable[..., None]
 ) -> None:
     record(vm, public_ip="198.51.100.7")
-    [port] = behind.neutron.ports("portal")
+    [port] = behind.neutron.ports()
     cloud.alter("port", port.id, device_id="")
     sweep(lab, clock)
     assert addresses(vm)[1] == "198.51.100.7"

@@ -129,6 +129,51 @@ def test_a_vanished_vm_is_marked_as_it_is_with_a_reason(
     assert "Deleted outside the portal" not in page.sign_in(ada).get(f"/vms/{vm.id}").text
 
 
+@pytest.fixture
+def differs(vm: Vm, lab: Tenant, cloud: Control, clock: Clock) -> Finding:
+    """Somebody's update of the stack failed."""
+    cloud.alter("stack", str(vm.stack_id), action="UPDATE", phase="FAILED", updated=cloud.now())
+    clock.forward(400)
+    reconcile.sweep(lab.id)
+    db.session.rollback()
+    return only(Finding)
+
+
+def test_a_stack_that_somebody_changed_is_checked_or_left_as_nova_has_it(
+    page: Page, root: User, differs: Finding, work: Worker
+) -> None:
+    path = f"/admin/findings/{differs.id}"
+    answer = page.sign_in(root).get(path)
+    heads = answer.words("//section[.//form or .//a[contains(@class, 'btn')]]//h2")
+    assert heads == [
+        "1. Have Heat check the stack",
+        "2. Leave the VM as Nova has it",
+        "3. Delete the VM",
+        "4. Ignore it",
+    ]
+    form = answer.form("/restore")
+    assert form.submit().errors == {"restore_reason": "Say why, for those who come after you."}
+    form.submit(restore_reason="Ours.")
+    work()
+    assert "Marked as OpenStack has it: the server is ACTIVE." in page.get(path).text
+
+
+def test_a_vm_whose_stack_differs_is_deleted_after_a_preview_and_for_a_reason(
+    page: Page, root: User, ada: User, differs: Finding, vm: Vm, work: Worker
+) -> None:
+    preview = page.sign_in(root).get(f"/admin/findings/{differs.id}").follow("Show what would be deleted")
+    for words in (vm.name, vm.owner.name, str(vm.private_ip), str(vm.stack_id), "UPDATE_FAILED"):
+        assert words in preview.text
+    again = preview.form().submit()
+    assert again.status == 422
+    assert again.errors == {"delete_vm_reason": "Say why, for those who come after you."}
+    again.form().submit(delete_vm_reason="Half an update.")
+    work()
+    assert fresh(vm).state is State.DELETED
+    told = "An administrator deletes the VM: Half an update by Root."
+    assert told in page.sign_in(ada).get(f"/vms/{vm.id}").text
+
+
 def test_a_member_is_told_what_an_administrator_does(
     page: Page, ada: User, root: User, stuck: Finding, vm: Vm, cloud: Control, work: Worker
 ) -> None:

@@ -74,7 +74,11 @@ def test_a_tenant_is_connected_step_by_step(admin: Page, root: User, sandbox: Sa
     new = outside("tenant-a", sandbox.auth_url).keystone.create_application_credential("chemistry")
     secret = credentials.application_credential(new.id, new.secret)
     credentials.register(tenant.id, secret, label="first", by=root)
+    waiting = admin.get(f"/admin/tenants/{tenant.id}/networks").one("//*[@id='networks']")
+    assert "No network yet" in waiting.text_content()
     catalog.refresh(tenant.id)
+    seen = admin.get(str(waiting.get("hx-get")), htmx=True).one("//*[@id='networks']")
+    assert ("net-a" in seen.text_content(), seen.get("hx-get")) == (True, None)
     while due := doctor.due():
         for credential_id in due:
             doctor.examine(credential_id)

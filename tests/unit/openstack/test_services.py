@@ -53,20 +53,21 @@ PORT = {
     "device_id": "i-1",
     "device_owner": "compute:nova",
     "tags": ["portal", "vm-1"],
-    "project_id": "p",
+    "name": "vm-1-port-x",
+    "project_id": PROJECT,
     "created_at": "2026-11-23T19:14:30Z",
 }
 
 
-def test_ports_by_tag_and_alone(fake: FakeCloud, cloud: Cloud) -> None:
+def test_own_ports_and_one_alone(fake: FakeCloud, cloud: Cloud) -> None:
     other = {"id": "p-2", "network_id": "n-2", "tenant_id": "q"}
     fake.answers("GET", "/network/v2.0/ports", Reply({"ports": [PORT, other]}))
     fake.answers("GET", "/network/v2.0/ports/p-2", Reply({"port": other}))
     made = datetime(2026, 11, 23, 19, 14, 30, tzinfo=UTC)
-    own = Port("p-1", ("10.10.0.5",), "n-2", "i-1", "compute:nova", ("portal", "vm-1"), "p", made)
-    # A cloud that doesn't know tags answers with all ports.
-    assert cloud.neutron.ports("portal") == [own]
-    assert cloud.neutron.port("p-2") == Port("p-2", (), "n-2", "", "", (), "q", None)
+    mark = ("vm-1-port-x", ("portal", "vm-1"), PROJECT)
+    own = Port("p-1", ("10.10.0.5",), "n-2", "i-1", "compute:nova", *mark, made)
+    assert cloud.neutron.ports() == [own]
+    assert cloud.neutron.port("p-2") == Port("p-2", (), "n-2", "", "", "", (), "q", None)
 
 
 def test_a_floating_ip_tells_its_mark_and_who_holds_its_port(fake: FakeCloud, cloud: Cloud) -> None:
