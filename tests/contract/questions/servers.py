@@ -23,6 +23,22 @@ def put(asker: Asker, server: str) -> None:
     _cloud(asker)
 
 
+def put_holds(asker: Asker, server: str) -> None:
+    """Ask about the port of a server, which lets go of it at the end."""
+    mine = f"network /v2.0/ports?device_id={server}"
+    port = asker.send("GET", mine).json()["ports"][0]["id"]
+    held = f"os-interface/{port}"
+    asker.ask("delete a port that a server holds", "DELETE", f"network /v2.0/ports/{port}")
+    asker.ask("detach from an unknown server", "DELETE", f"compute /servers/{_NOBODY}/{held}")
+    asker.ask("somebody else detaches a port", "DELETE", f"compute /servers/{server}/{held}", by=asker.ben)
+    asker.ask("a reader detaches a port", "DELETE", f"compute /servers/{server}/{held}", by=asker.reader)
+    asker.ask("detach a port", "DELETE", f"compute /servers/{server}/{held}")
+    asker.until("the server to let go", lambda: not asker.send("GET", mine).json()["ports"])
+    free = {"port": {"device_id": "", "device_owner": ""}}
+    asker.ask("write a port free", "PUT", f"network /v2.0/ports/{port}", json=free)
+    asker.ask("write an unknown port free", "PUT", f"network /v2.0/ports/{_NOBODY}", json=free)
+
+
 def _shows(asker: Asker, path: str) -> None:
     asker.ask("server", "GET", path)
     asker.ask("server, new", "GET", path, headers=NEW)

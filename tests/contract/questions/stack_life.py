@@ -27,7 +27,9 @@ def put(asker: Asker) -> None:
         _foreign(asker, body["stack_name"], path)
         _lists(asker, path)
         _actions(asker, path)
-        servers.put(asker, _output(asker, path, "server_id"))
+        server = _output(asker, path, "server_id")
+        servers.put(asker, server)
+        servers.put_holds(asker, server)
     finally:
         asker.settled(path)
         _end(asker, body, path)
