@@ -11,7 +11,7 @@ from typing import Any
 
 from portal.domain.catalog.hot import Role
 from portal.domain.people.models import User
-from portal.domain.vms import answers, launching, provisioning
+from portal.domain.vms import answers, launching, marks, provisioning
 from portal.domain.vms.lifecycle import stack_name
 from portal.domain.vms.models import LaunchDraft
 from portal.domain.vms.review import Review
@@ -35,14 +35,14 @@ def of(draft: LaunchDraft, review: Review, *, by: User) -> Recipe:
     parameters = launching.parameters(1, draft, review, by)
     user_data = answers.names_by_role(offering).get(Role.USER_DATA)
     file = f"{offering.name}.yaml"
-    words = ["openstack stack create", f"--template {file}", f"--tags {provisioning.TAG},{name}"]
+    words = ["openstack stack create", f"--template {file}", f"--tags {marks.TAG},{name}"]
     words += [f"--timeout {provisioning.CREATE_MINUTES}"]
     words += _arguments(parameters, secret, user_data)
     body = {
         "stack_name": name,
         "template": offering.template.text,
         "parameters": {key: f"<{key}>" if key in secret else value for key, value in parameters.items()},
-        "tags": f"{provisioning.TAG},{name}",
+        "tags": f"{marks.TAG},{name}",
         "timeout_mins": provisioning.CREATE_MINUTES,
         "disable_rollback": True,
     }
