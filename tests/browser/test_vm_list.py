@@ -1,0 +1,34 @@
+"""The list of VMs in a real browser: filtered as one types, several ticked and deleted, found again."""
+
+import re
+
+from playwright.sync_api import expect
+
+from tests.browser.person import PATIENCE, Person, new_name
+
+
+def test_several_are_ticked_and_deleted_and_the_list_follows_them(ada: Person) -> None:
+    page, begin = ada.page, new_name()
+    for number in (1, 2):
+        ada.launch(name=f"{begin}-{number}")
+    page.goto("/vms/")
+    page.get_by_label("Name, address, tag, image or owner").fill(begin)
+    rows = page.locator("#results tbody tr")
+    expect(rows).to_have_count(2)
+    expect(page).to_have_url(re.compile(f"q={begin}"))
+    # What is ticked stays so while the rows ask for news.
+    page.get_by_label(f"Tick {begin}-1").check()
+    expect(rows.get_by_text("Active")).to_have_count(2, timeout=PATIENCE)
+    expect(page.get_by_label(f"Tick {begin}-1")).to_be_checked()
+    page.get_by_label("Tick all on this page").check()
+    ada.press("Delete")
+    expect(page.get_by_role("heading", name="Delete 2 VMs?")).to_be_visible()
+    expect(page.get_by_text("Back to the quota")).to_contain_text("2 VMs")
+    ada.press("Delete 2 VMs")
+    expect(page.get_by_text("Is being deleted")).to_have_count(2)
+    # Coming back finds the filter as it was; the rows go by themselves.
+    ada.press("Back to the VMs")
+    expect(page).to_have_url(re.compile(f"q={begin}"))
+    expect(page.get_by_text("No VM matches")).to_be_visible(timeout=PATIENCE)
+    expect(page.locator("#results[hx-trigger]")).to_have_count(0)
+    ada.press("Show all")
