@@ -1,6 +1,6 @@
 # The one task runner. Bare `make` prints what there is; each target sets up by itself what it needs.
 .DEFAULT_GOAL := help
-.PHONY: help run test check fix lab lab-down contract test-lab test-outages browser bench chaos test-chaos migration shell
+.PHONY: help run test check fix lab lab-down contract test-lab test-outages browser screenshots bench chaos test-chaos migration shell
 
 PORT ?= 8080
 CLOUD ?= sandbox
@@ -55,6 +55,10 @@ test-outages: .venv/.dev lab ## Services of the lab stopped, killed and frozen u
 browser: .venv/.dev ## The browser tests alone
 	@.ci/setup browser
 	@$(PYTEST) tests/browser $(ARGS)
+
+screenshots: .venv/.dev ## Pictures of every page, light, dark and phone, into screenshots/, and those of the README
+	@.ci/setup browser
+	@SCREENSHOTS=1 $(PYTEST) tests/browser/test_pictures.py $(ARGS)
 
 bench: .venv/.dev $(if $(or $(filter launches,$(ARGS)),$(if $(strip $(ARGS)),,all)),lab) ## Figures: starts, pages, 200 launches at once, 100,000 VMs, the ETA, launch overhead on the lab
 	@$(PY) -m tests.bench $(ARGS)

@@ -11,7 +11,7 @@ _KINDS = ("text/html", "text/css", "text/javascript", "image/svg+xml", "applicat
 # Below it a packet is no smaller for it, so many bytes.
 _WORTH = 1000
 # Brotli's effort: a page is squeezed each time (0.3 ms for 20 KB), a file once.
-_PAGE, _FILE = 4, 9
+_PAGE, _FILE = 5, 9
 
 Wsgi = Callable[[dict[str, Any], Any], Iterable[bytes]]
 Answer = tuple[str, list[tuple[str, str]], bytes]

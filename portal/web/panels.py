@@ -11,12 +11,16 @@ from flask import Response, make_response, render_template, request
 _PASSING = re.compile(
     rb'name="csrf_token" value="[^"]*"|(?<=data-ago>)[^<]*|(?<=data-elapsed>)[^<]*|max="100" value="[^"]*"'
 )
+# Indentation, but not of what is shown as it is.
+_INDENTED = re.compile(rb"(<(pre|textarea)\b.*?</\2>)|\n\s+", re.DOTALL)
 
 
 def panel(template: str, **facts: Any) -> Response:
     """The fragment, with an ETag of what it says."""
     response = make_response(render_template(template, **facts))
-    lasting = _PASSING.sub(b"", response.get_data())
+    body = _INDENTED.sub(lambda found: found[1] or b"\n", response.get_data())
+    response.set_data(body)
+    lasting = _PASSING.sub(b"", body)
     response.set_etag(hashlib.sha256(lasting).hexdigest()[:32], weak=True)
     response.headers["Cache-Control"] = "private, no-cache"
     response.make_conditional(request)

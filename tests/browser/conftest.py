@@ -1,30 +1,27 @@
 """Fixtures of the browser tests: the whole portal as `make run` starts it, and Chromium in front of it."""
 
-import os
-import shutil
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 from playwright.sync_api import BrowserContext, ConsoleMessage, Error, Page, ViewportSize
 
-from portal.config import ROOT
 from tests.browser.person import Person
 from tests.support import running
+from tests.support.chromium import launch_options
 from tests.support.running import Running
+from tests.support.walking import House, furnish
 
-CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
 WIDE: ViewportSize = {"width": 1280, "height": 820}
+PHONE: ViewportSize = {"width": 390, "height": 844}
 
 
 @pytest.fixture(scope="session")
 def browser_type_launch_args(browser_type_launch_args: dict[str, Any]) -> dict[str, Any]:
-    found = next(filter(None, map(shutil.which, CHROMIUM)), None)
-    if found is None:
-        pytest.exit("The browser tests need Chromium. On Debian: apt-get install chromium", returncode=1)
-    sandbox = [] if os.getuid() else ["--no-sandbox"]  # Chromium's own sandbox refuses to run as root
-    return browser_type_launch_args | {"executable_path": found, "args": sandbox}
+    try:
+        return browser_type_launch_args | launch_options()
+    except FileNotFoundError as missing:
+        pytest.exit(str(missing), returncode=1)
 
 
 @pytest.fixture(scope="session")
@@ -43,6 +40,12 @@ def portal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
 def base_url(portal: Running) -> str:
     """Where Chromium finds the pages."""
     return portal.url
+
+
+@pytest.fixture(scope="session")
+def house(portal: Running) -> House:
+    """The portal with something in every room."""
+    return furnish(portal)
 
 
 @pytest.fixture
@@ -71,9 +74,3 @@ def mistakes(context: BrowserContext) -> Iterator[list[str]]:
 def ada(mistakes: list[str], context: BrowserContext, portal: Running) -> Person:
     """The demo member, signed in."""
     return Person(context.new_page(), portal).sign_in()
-
-
-@pytest.fixture
-def pictures(tmp_path: Path) -> Path:
-    """Where pictures of pages go: SCREENSHOTS=1 renews the ones that the README shows."""
-    return ROOT / "static" / "screenshots" if os.environ.get("SCREENSHOTS") else tmp_path

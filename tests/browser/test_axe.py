@@ -11,14 +11,13 @@ import pytest
 from playwright.sync_api import Page, ViewportSize
 from pytest_playwright import CreateContextCallback
 
-from tests.browser.conftest import WIDE
+from tests.browser.conftest import PHONE, WIDE
 from tests.browser.person import Person
 from tests.support.running import Running
-from tests.support.walking import NEWCOMER, House, furnish
+from tests.support.walking import NEWCOMER, House
 from tests.support.world import PASSWORD
 
 AXE = (Path(axe_playwright_python.__file__).parent / "axe.min.js").read_text(encoding="utf-8")
-PHONE: ViewportSize = {"width": 390, "height": 844}
 # What differs in the dark are colours alone.
 LOOKS: tuple[tuple[Literal["light", "dark"], ViewportSize, list[str] | None], ...] = (
     ("light", WIDE, None),
@@ -89,11 +88,6 @@ class Inspector:
             answer = navigation.value
             if answer and answer.status == 422:
                 self.look(f"{action} in error")
-
-
-@pytest.fixture(scope="module")
-def house(portal: Running) -> House:
-    return furnish(portal)
 
 
 @pytest.fixture(scope="module")

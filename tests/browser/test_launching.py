@@ -2,8 +2,6 @@
 
 import re
 import time
-from pathlib import Path
-from typing import Literal
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ed25519
@@ -145,7 +143,7 @@ def test_nothing_sticks_out_on_a_phone(ada: Person, url: str) -> None:
 
 
 @pytest.mark.browser_context_args(viewport=PHONE)
-def test_a_vm_is_launched_on_a_phone(ada: Person, pictures: Path) -> None:
+def test_a_vm_is_launched_on_a_phone(ada: Person) -> None:
     ada.begin()
     for step in ("image and size", "network and access", "review"):
         expect(ada.page).to_have_title(re.compile(step))
@@ -153,25 +151,6 @@ def test_a_vm_is_launched_on_a_phone(ada: Person, pictures: Path) -> None:
         ada.press("Launch" if step == "review" else "Next")
     ada.sees("Active")
     assert _overhang(ada.page) <= 0
-    ada.page.screenshot(path=pictures / "phone.png")
-
-
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_pictures_for_the_readme(
-    new_context: CreateContextCallback, portal: Running, pictures: Path, scheme: Literal["light", "dark"]
-) -> None:
-    ada = Person(new_context(color_scheme=scheme).new_page(), portal).sign_in()
-    ada.begin("Web server")
-    ada.page.get_by_label("Name", exact=True).first.fill(f"museum-{scheme}")
-    expect(ada.page.locator("#summary").get_by_text(f"museum-{scheme}")).to_be_visible()
-    ada.page.screenshot(path=pictures / f"launch-{scheme}.png")
-    ada.press("Next")
-    ada.page.get_by_role("checkbox", name="Public address").check()
-    ada.press("Next").press("Launch").sees("Being built")
-    ada.page.locator("#vm .marks .tone-good").first.wait_for()
-    ada.page.screenshot(path=pictures / f"building-{scheme}.png")
-    ada.sees("Active")
-    ada.page.screenshot(path=pictures / f"vm-{scheme}.png")
 
 
 def _overhang(page: Page) -> int:
