@@ -28,7 +28,7 @@ from portal.domain.people import sending
 from portal.domain.store import keyring, verification, volatile, wake
 from portal.domain.store.db import db
 from portal.domain.tenants import doctor as doctoring
-from portal.domain.vms import changing, ladder, polling, provisioning
+from portal.domain.vms import changing, ladder, leases, polling, provisioning, removals
 from portal.domain.vms import handover as handovers
 from portal.domain.vms import power as powers
 from portal.domain.vms import reconcile as reconciling
@@ -181,6 +181,16 @@ def settle(finding_id: str, request_id: str | None = None) -> None:
 def change(change_id: str, request_id: str | None = None) -> None:
     """Goes on with a change of a VM."""
     _do("change", changing.step, change_id, request_id)
+
+
+def removal(vm_id: str, request_id: str | None = None) -> None:
+    """Begins a deletion that was planned."""
+    _do("removal", removals.step, vm_id, request_id)
+
+
+def lease(vm_id: str, request_id: str | None = None) -> None:
+    """Tells of a lease that ends, or ends it."""
+    _do("lease", leases.step, vm_id, request_id)
 
 
 def _do(job: str, call: Callable[[UUID], object], subject: str, request_id: str | None) -> None:

@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from flask import Blueprint, flash, redirect, render_template, url_for
+from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 from flask_wtf import FlaskForm
@@ -10,7 +10,7 @@ from wtforms import StringField, TextAreaField
 
 from portal.domain.people import access
 from portal.domain.people.access import Permission
-from portal.domain.vms import changes, describing, vms, wishes
+from portal.domain.vms import changes, describing, leases, vms, wishes
 from portal.domain.vms.changes import Wish
 from portal.domain.vms.vms import Vm
 from portal.web import seen
@@ -119,6 +119,24 @@ def describe(vm_id: UUID) -> ResponseReturnValue:
     if said is None:
         return render_template("changes/about.html", vm=vm, form=form), 422
     flash(f"Written down. {said}".strip(), "good")
+    return redirect(url_for("vms.show", vm_id=vm_id))
+
+
+@blueprint.get("/<uuid:vm_id>/lease")
+@needs(Permission.VM_CHANGE)
+def lease(vm_id: UUID) -> ResponseReturnValue:
+    """When it ends, and by how long it may be extended."""
+    vm = _vm(vm_id)
+    why = leases.why_not(vm, current_user)
+    return render_template("changes/lease.html", vm=vm, why=why, extensions=leases.EXTENSIONS)
+
+
+@blueprint.post("/<uuid:vm_id>/lease")
+@needs(Permission.VM_CHANGE)
+def extend(vm_id: UUID) -> ResponseReturnValue:
+    """So many days more."""
+    days, seen_end = request.form.get("days", 0, type=int), request.form.get("seen", "")
+    leases.extend(_vm(vm_id), days, seen=seen_end, by=current_user)
     return redirect(url_for("vms.show", vm_id=vm_id))
 
 

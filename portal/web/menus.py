@@ -6,7 +6,7 @@ from flask import url_for
 from flask_login import current_user
 
 from portal.domain.catalog.hot import Role
-from portal.domain.vms import changes, describing, wishes
+from portal.domain.vms import changes, describing, leases, wishes
 from portal.domain.vms.vms import Vm
 
 
@@ -37,6 +37,7 @@ def of_vm(vm: Vm) -> list[Item]:
         Item("Name, description, tags", "pencil", "changes.about", vm, described),
         Item("Resize", "scaling", "changes.resize", vm, why or _needs(vm, Role.FLAVOR)),
         Item("Firewall", "shield", "changes.firewall", vm, why or _no_firewall(vm)),
+        Item("Extend its lease", "calendar-clock", "changes.lease", vm, leases.why_not(vm, current_user)),
         Item(address, "globe", "changes.address", vm, why or no_address),
     ]
 

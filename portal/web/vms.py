@@ -10,7 +10,18 @@ from htmx_flask import request
 
 from portal.domain.people import access
 from portal.domain.people.access import Permission
-from portal.domain.vms import changes, explain, findings, fixes, history, power, progress, vms
+from portal.domain.vms import (
+    changes,
+    explain,
+    findings,
+    fixes,
+    history,
+    leases,
+    power,
+    progress,
+    removals,
+    vms,
+)
 from portal.domain.vms.vms import Event, State, Vm
 from portal.web import menus
 from portal.web.admin.words import KINDS
@@ -68,15 +79,27 @@ def confirm_delete(vm_id: UUID) -> ResponseReturnValue:
     vm = vms.get(vm_id, for_=current_user)
     if Event.DELETE not in vms.actions(vm, current_user):
         return redirect(url_for(".show", vm_id=vm.id))
-    return render_template("vms/delete.html", vm=vm, steps=progress.of(vm).steps)
+    return render_template("vms/delete.html", vm=vm, back=changes.held(vm), steps=progress.of(vm).steps)
 
 
 @blueprint.post("/<uuid:vm_id>/delete")
 @needs(Permission.VM_DELETE)
 def delete(vm_id: UUID) -> ResponseReturnValue:
-    """Has it deleted."""
+    """Has it deleted: after a while in which it can be taken back, or now."""
     vm = vms.get(vm_id, for_=current_user)
-    vms.ask(vm, Event.DELETE, by=current_user)
+    if request.form.get("now"):
+        vms.ask(vm, Event.DELETE, by=current_user)
+    else:
+        removals.plan(vm, by=current_user)
+    return redirect(url_for(".show", vm_id=vm.id))
+
+
+@blueprint.post("/<uuid:vm_id>/keep")
+@needs(Permission.VM_DELETE)
+def keep(vm_id: UUID) -> ResponseReturnValue:
+    """Takes the deletion back."""
+    vm = vms.get(vm_id, for_=current_user)
+    removals.undo(vm, by=current_user)
     return redirect(url_for(".show", vm_id=vm.id))
 
 
@@ -103,10 +126,15 @@ def fetch_console(vm_id: UUID) -> ResponseReturnValue:
 
 def _facts(vm: Vm) -> dict[str, Any]:
     """What a VM's page and its panel are drawn from; all of it from the portal's own tables."""
-    change = changes.latest(vm)
+    change, removal = changes.latest(vm), removals.seconds_left(vm)
     return {
         "vm": vm,
-        "every": changes.wait(change) or vms.wait(vm),
+        "every": changes.wait(change) or vms.wait(vm) or (None if removal is None else 1.0),
+        "removal": removal,
+        "lease_news": leases.is_news(vm),
+        "lease_over": leases.is_over(vm),
+        "can_extend": not leases.why_not(vm, current_user),
+        "extensions": leases.EXTENSIONS,
         "change": change,
         "change_failure": explain.failure(change.answer or "") if change else None,
         "menu": menus.of_vm(vm),

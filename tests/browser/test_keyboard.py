@@ -49,7 +49,7 @@ def test_a_vm_is_launched_and_deleted_by_the_keyboard_alone(ada: Person) -> None
     tab_to(page, "main a[href$='/delete']")
     keyboard.press("Enter")
     page.wait_for_url("**/delete")
-    tab_to(page, "main .btn-danger")
+    tab_to(page, "main button[name=now]")
     keyboard.press("Enter")
     ada.sees("Deleted")
 

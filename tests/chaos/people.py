@@ -114,7 +114,7 @@ def life(person: Person, twin: Person, chance: random.Random, told: Told) -> Non
             told.retried.append(draft)
     if chance.random() < DELETED:
         time.sleep(chance.uniform(0, 8))
-        while person.post(f"/vms/{vm.group(1)}/delete", {302, 409}).status_code != 302:
+        while person.post(f"/vms/{vm.group(1)}/delete", {302, 409}, now="1").status_code != 302:
             time.sleep(0.3)
         told.deleted.append(draft)
 

@@ -9,7 +9,7 @@ from uuid import UUID
 
 import pytest
 from flask import Flask
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from portal import worker
 from portal.config import ROOT
@@ -17,7 +17,17 @@ from portal.domain.people.models import User
 from portal.domain.store import wake
 from portal.domain.store.db import db, now
 from portal.domain.tenants.models import Tenant
-from portal.domain.vms import changes, deletions, drafts, lifecycle, reconcile, remedies, vms, wishes
+from portal.domain.vms import (
+    changes,
+    deletions,
+    drafts,
+    lifecycle,
+    reconcile,
+    remedies,
+    removals,
+    vms,
+    wishes,
+)
 from portal.domain.vms.lifecycle import Event, State
 from portal.domain.vms.models import Change, Finding, Vm
 from portal.domain.vms.remedies import Remedy
@@ -108,6 +118,7 @@ class World:
                 return
             rows = (*db.session.scalars(select(Finding)), *db.session.scalars(select(Change)))
             due = [row.due_at for row in rows if row.due_at]
+            due += [moment for moment in (only(Vm).delete_due_at, only(Vm).power_due_at) if moment]
             seconds = (min([only(Vm).look_at, *due]) - now()).total_seconds()
             # What is overdue waits for the end of a killed process's word that it is on the queue.
             self.stage.pass_time(seconds if seconds > 0 else wake.MARKED_SECONDS)
@@ -190,6 +201,31 @@ def resize_fails(world: World) -> None:
     world.stage.control.set_quota(PROJECT, cores=1)
     world.change(lambda vm: wishes.resize(vm, medium(vm)))
     assert only(Vm).spec["flavor"]["name"] == "m1.small"
+
+
+def delete_later(world: World) -> None:
+    """Deletion is asked for, and nobody takes it back."""
+    world.deleted = True
+    gone = {State.DELETING, State.DELETED}
+    world.ask(
+        lambda ada: removals.plan(only(Vm), by=ada),
+        lambda: only(Vm).delete_due_at is not None or world.state() in gone,
+    )
+    world.work(until=lambda: world.state() is State.DELETED)
+
+
+def lend(world: World) -> None:
+    """A VM whose lease ends in a moment."""
+    world.launch()
+    world.work()
+    db.session.execute(update(Vm).values(lease_ends_at=now()))
+    db.session.commit()
+
+
+def lease_ends(world: World) -> None:
+    """The VM is stopped, once, and its deletion planned."""
+    world.work(until=lambda: only(Vm).power == "SHUTOFF" and not only(Vm).power_asked)
+    assert only(Vm).delete_due_at
 
 
 def medium(vm: Vm) -> str:
@@ -298,6 +334,8 @@ SCENES = (
     Scene(launch_with_a_lost_answer, None, State.ACTIVE),
     Scene(resize, launch, State.ACTIVE),
     Scene(resize_fails, launch, State.ACTIVE),
+    Scene(delete_later, launch, State.DELETED),
+    Scene(lease_ends, lend, State.ACTIVE),
     Scene(delete_fails, launch, State.ERROR),
     Scene(check_and_delete, delete_is_blocked, State.ERROR),
     Scene(remove_what_blocks, delete_is_blocked, State.DELETED),
@@ -336,6 +374,7 @@ def live(world: World, scene: Scene, dies_at: Point | None = None) -> list[Point
 ROOMS = (
     *("drafts", "vms", "provisioning", "polling", "verdicts", "deletions", "claims"),
     *("remedies", "ladder", "rungs", "blockers", "changes", "changing", "ending"),
+    *("removals", "leases"),
 )
 # What the scenes pass by, and why.
 NOT_VISITED = {
@@ -350,6 +389,8 @@ NOT_VISITED = {
     "polling.release": "the same",
     "ladder.release": "the same",
     "changing.release": "the same",
+    "removals.undo": "instead of a deletion",
+    "leases.extend": "instead of a lease's end",
     "ending.unknown": "the VM is deleted, or Heat can't undo what failed",
     "verdicts._lost_server": "reads the server that isn't in the list, and outputs",
     "blockers._floating_ip_used_by": "reads",

@@ -235,7 +235,7 @@ def vms_live_and_fail(at: Any, ada: User, cloud: Control, work: Worker) -> list[
     for vm in made:
         page = mine.get(f"/vms/{vm.id}/delete")
         if page.all("//main//form"):
-            page.form("/delete").submit()
+            page.form("/delete").submit("Delete now")
     for _ in range(40):
         look_after(work)
     assert only(Finding).kind is FindingKind.STUCK_DELETE

@@ -92,7 +92,7 @@ def test_a_member_does_it_all_through_the_pages(
     panel = browser.get(f"{answer.url}/panel", htmx=True)
     assert "Active" in panel.text
     assert str(vm.private_ip) in panel.text
-    browser.get(answer.url).follow("Delete").form("/delete").submit()
+    browser.get(answer.url).follow("Delete").form("/delete").submit("Delete now")
     launch.until(vm, State.DELETED)
     assert is_gone(cloud, vm)
 

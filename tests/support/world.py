@@ -21,11 +21,13 @@ from portal.domain.vms import (
     drafts,
     handover,
     ladder,
+    leases,
     lifecycle,
     polling,
     power,
     provisioning,
     reconcile,
+    removals,
 )
 from portal.domain.vms.models import Change, Finding, LaunchDraft, State, Vm
 from portal.openstack.cloud import Access, Cloud, MemoryTokens, Password
@@ -75,6 +77,8 @@ class Worker:
             *((polling.poll, tenant_id) for tenant_id in (*due.tenants, *due.resting)),
             *((power.step, vm_id) for vm_id in due.powers),
             *((changing.step, change_id) for change_id in due.changes),
+            *((removals.step, vm_id) for vm_id in due.removals),
+            *((leases.step, vm_id) for vm_id in due.leases),
             *((ladder.step, finding_id) for finding_id in due.settles),
             *((reconcile.sweep, tenant_id) for tenant_id in due.reconciles),
             *((doctor.examine, credential_id) for credential_id in due.doctors),
@@ -106,7 +110,8 @@ class Worker:
         ).one()
         asked = db.session.scalar(select(func.min(Finding.due_at)).where(Finding.resolved_at.is_(None)))
         changed = db.session.scalar(select(func.min(Change.due_at)))
-        waits = [(moment - now()).total_seconds() for moment in (*moments, asked, changed) if moment]
+        planned = db.session.scalar(select(func.min(Vm.delete_due_at)))
+        waits = [(moment - now()).total_seconds() for moment in (*moments, asked, changed, planned) if moment]
         return max(0.05, min(waits, default=1.0))
 
     def _on_its_way(self) -> list[str]:
@@ -114,7 +119,7 @@ class Worker:
         return [
             f"{vm.name} {vm.state} {vm.power_asked or ''} {vm.trouble or ''}"
             for vm in db.session.scalars(select(Vm)).unique()
-            if vm.state in lifecycle.WORKING or vm.power_asked
+            if vm.state in lifecycle.WORKING or vm.power_asked or removals.seconds_left(vm) is not None
         ] + [
             str(asked)
             for column in (Finding.asked, Change.due_at)

@@ -45,6 +45,16 @@ def change(change_id: UUID) -> None:
     _put(VMS, "change", change_id)
 
 
+def removal(vm_id: UUID) -> None:
+    """Somebody should begin the deletion that was planned for this VM."""
+    _put(VMS, "removal", vm_id)
+
+
+def lease(vm_id: UUID) -> None:
+    """Somebody should see what this VM's lease calls for."""
+    _put(VMS, "lease", vm_id)
+
+
 def console(vm_id: UUID) -> None:
     """Somebody should fetch this VM's console output."""
     _put(CHORES, "console", vm_id)

@@ -64,6 +64,8 @@ def why_not(vm: Vm, user: User) -> str:
         return "Your role doesn't change VMs of this tenant."
     if vm.state is not State.ACTIVE or not vm.server_id:
         return "Only a VM that is active can be changed."
+    if vm.delete_due_at:
+        return "It is about to be deleted."
     if vm.power_asked:
         return "Its power is being switched just now."
     if vm.power not in STEADY:

@@ -102,6 +102,7 @@ class Vm(Base):
         ),
         _some("ix_vms_power_due_at", "power_due_at", where="power_due_at IS NOT NULL"),
         _some("ix_vms_actions_due_at", "tenant_id", "actions_due_at", where="actions_due_at IS NOT NULL"),
+        _some("ix_vms_delete_due_at", "delete_due_at", where="delete_due_at IS NOT NULL"),
         _some("ix_vms_look_failures", "look_failures", where="look_failures > 0"),
         _some("ix_vms_lease_ends_at", "lease_ends_at", where="lease_ends_at IS NOT NULL"),
         # For how a name or an address begins, whatever order the database's language gives texts.
@@ -142,6 +143,10 @@ class Vm(Base):
     create_sent_at: Mapped[datetime | None]
     delete_sent_at: Mapped[datetime | None]
     delete_tries: Mapped[int] = mapped_column(default=0)
+    delete_due_at: Mapped[datetime | None]
+    delete_cause: Mapped[str | None] = mapped_column(Text)
+    delete_by_id: Mapped[UUID | None]
+    lease_stage: Mapped[int] = mapped_column(default=0)
 
     server_id: Mapped[str | None] = mapped_column(index=True)
     private_ip: Mapped[str | None]

@@ -19,9 +19,11 @@ from portal.domain.vms import (
     changing,
     claims,
     ladder,
+    leases,
     lifecycle,
     provisioning,
     reconcile,
+    removals,
     serveractions,
     verdicts,
 )
@@ -62,6 +64,8 @@ class Due:
     resting: Sequence[UUID]
     powers: Sequence[UUID]
     changes: Sequence[UUID]
+    removals: Sequence[UUID]
+    leases: Sequence[UUID]
     catalogs: Sequence[UUID]
     reconciles: Sequence[UUID]
     doctors: Sequence[UUID]
@@ -88,6 +92,8 @@ def due(*, resting: int = IN_TURN * RESTING_JOBS) -> Due:
         resting=[each for each in _resting(moment, resting) if each not in in_flight],
         powers=db.session.scalars(select(Vm.id).where(Vm.power_due_at <= moment).limit(DUE_AT_ONCE)).all(),
         changes=changing.due(),
+        removals=removals.due(),
+        leases=leases.due(),
         catalogs=catalog.due(),
         reconciles=reconcile.due(),
         doctors=doctor.due(),
@@ -120,6 +126,8 @@ def tick() -> int:
         (found.tenants, wake.tenant),
         (found.powers, wake.power),
         (found.changes, wake.change),
+        (found.removals, wake.removal),
+        (found.leases, wake.lease),
         (found.catalogs, wake.catalog),
         (found.reconciles, wake.reconcile),
         (found.doctors, wake.doctor),

@@ -24,6 +24,8 @@ from portal.openstack.errors import Conflict, NotFound, OpenStackError
 from portal.openstack.nova import Server
 
 PATIENCE = timedelta(minutes=3)
+# The stage of a lease that has ended (see leases).
+OVER = 3
 PACE = timedelta(seconds=1)
 _CONSOLE_KEPT = 900.0
 _CONSOLE_PATIENCE = 30.0
@@ -90,7 +92,8 @@ def actions(vm: Vm, user: User) -> list[Action]:
         return []
     if not access.allows(user, Permission.VM_POWER, vm.tenant_id):
         return []
-    return [action for action in Action if vm.power in _FROM[action]]
+    withheld = {Action.START} if vm.lease_stage == OVER else set()
+    return [action for action in Action if vm.power in _FROM[action] and action not in withheld]
 
 
 def ask(vm: Vm, action: Action, *, by: User) -> None:
@@ -98,6 +101,8 @@ def ask(vm: Vm, action: Action, *, by: User) -> None:
     access.require(by, Permission.VM_POWER, vm.tenant_id)
     if action is Action.START:
         standing.require_open(vm.tenant)
+        if vm.lease_stage == OVER:
+            raise Refused(f"The lease of {vm.name} has ended. Extend it first.")
     with transaction():
         asked = db.session.execute(
             update(Vm)

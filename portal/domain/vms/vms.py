@@ -80,12 +80,16 @@ def _cause(event: Event) -> str:
 
 
 def _changes(vm: Vm, event: Event) -> dict[str, object]:
-    if event is Event.DELETE:
-        return {
-            "failure": None,
-            "delete_sent_at": None,
-            "delete_tries": 0,
-            "power_asked": None,
-            "power_due_at": None,
-        }
-    return retrying.afresh(vm)
+    return deletion() if event is Event.DELETE else retrying.afresh(vm)
+
+
+def deletion() -> dict[str, object]:
+    """The columns of a VM whose deletion begins."""
+    return {
+        "failure": None,
+        "delete_sent_at": None,
+        "delete_tries": 0,
+        "delete_due_at": None,
+        "power_asked": None,
+        "power_due_at": None,
+    }

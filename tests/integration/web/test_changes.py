@@ -3,12 +3,12 @@
 from portal.domain.people.models import User
 from portal.domain.tenants.models import Tenant
 from portal.domain.vms import changes
-from portal.domain.vms.models import Vm
+from portal.domain.vms.models import State, Vm
 from portal.openstack.cloud import Cloud
 from portal.sandbox.control import Control
 from tests.support.page import Page
 from tests.support.wizard import limit
-from tests.support.world import Worker, fresh
+from tests.support.world import Clock, Worker, fresh, launch
 
 
 def test_a_resize_is_told_while_it_is_on_its_way(browser: Page, vm: Vm, work: Worker) -> None:
@@ -97,3 +97,37 @@ def test_support_reads_and_is_offered_nothing(page: Page, vm: Vm, sam: User) -> 
     answer = page.sign_in(sam).get(f"/vms/{vm.id}")
     assert not answer.all("//*[@id='more']")
     assert page.get(f"/vms/{vm.id}/resize").status == 403
+
+
+def test_a_deletion_can_be_undone_from_the_page(browser: Page, vm: Vm, work: Worker) -> None:
+    ask = browser.get(f"/vms/{vm.id}").follow("Delete")
+    assert "Free again in the quota: 1 VM, 1 vCPU, 2 GiB of memory, 1 floating IP." in ask.text
+    answer = ask.form("/delete").submit(f"Delete {vm.name}")
+    assert "It will be deleted in 30 s" in answer.text
+    assert answer.one("//*[@id='vm']").get("hx-trigger") == "every 1000ms"
+    assert "will be deleted" not in answer.form("/keep").submit().text
+    browser.get(f"/vms/{vm.id}/delete").form("/delete").submit("Delete now")
+    assert fresh(vm).state is State.DELETING
+
+
+def test_a_lease_is_extended_by_a_click(
+    browser: Page, ada: User, lab: Tenant, work: Worker, clock: Clock
+) -> None:
+    leased = launch(ada, lab, **{"vm:lease": "30"})
+    work()
+    page = browser.get(f"/vms/{leased.id}")
+    assert "Its lease ends" not in page.text
+    page.follow("Extend its lease").form("/lease").submit("7 days more")
+    clock.forward(31 * 86400)
+    page = browser.sign_in(ada).get(f"/vms/{leased.id}")
+    assert "Then it is stopped, and deleted a week later" in page.text
+    clock.forward(7 * 86400)
+    work.once()
+    page = browser.sign_in(ada).get(f"/vms/{leased.id}")
+    assert "Its lease has ended" in page.text
+    page.form("/lease").submit("Extend by 1 day")
+    assert fresh(leased).delete_due_at is None
+
+
+def test_what_has_no_lease_says_so(browser: Page, vm: Vm) -> None:
+    assert "It has no lease" in browser.get(f"/vms/{vm.id}/lease").text

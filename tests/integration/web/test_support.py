@@ -76,7 +76,7 @@ class TestSearch:
         assert support.get("/admin/search?q=").words("//div[@id='results']") == [""]
 
     def test_the_request_of_an_act(self, support: Page, app: Flask, ada: User, vm: Vm) -> None:
-        Page(app).sign_in(ada).get(f"/vms/{vm.id}/delete").form(f"/{vm.id}/delete").submit()
+        Page(app).sign_in(ada).get(f"/vms/{vm.id}/delete").form(f"/{vm.id}/delete").submit("Delete now")
         entry = db.session.scalars(select(AuditEntry).where(AuditEntry.action == "vm.delete")).one()
         answer = support.get(f"/admin/search?q={entry.request_id}")
         assert "vm.delete" in answer.words("//caption[.='Acts of this request']/..//tbody/tr")[0]

@@ -41,7 +41,7 @@ def test_the_most_of_each_day_is_kept_for_ninety_days(
     usage.sample(lab.id)
     day = only(UsageSample)
     assert (day.used["vms"], day.used["floating_ips"], day.limits["vms"]) == (1, 1, 20)
-    browser.get(f"/vms/{vm.id}/delete").form("/delete").submit()
+    browser.get(f"/vms/{vm.id}/delete").form("/delete").submit("Delete now")
     work()
     usage.sample(lab.id)
     assert fresh(day).used["vms"] == 1

@@ -190,7 +190,7 @@ class TestDeleting:
         for words in ("can't be undone", "everything on its disk", str(vm.public_ip), str(vm.private_ip)):
             assert words in question.text
         assert fresh(vm).state is State.ACTIVE
-        answer = question.form("/delete").submit()
+        answer = question.form("/delete").submit("Delete now")
         assert "Being deleted" in answer.text
         assert answer.all(POLLS)
         assert not buttons(answer)
@@ -201,12 +201,12 @@ class TestDeleting:
 
     def test_the_question_is_not_asked_again(self, browser: Page, vm: Vm, work: Worker) -> None:
         question = show(browser, vm).follow("Delete")
-        question.form("/delete").submit()
-        assert question.form("/delete").submit().url == f"/vms/{vm.id}"
+        question.form("/delete").submit("Delete now")
+        assert question.form("/delete").submit("Delete now").url == f"/vms/{vm.id}"
         assert browser.get(f"/vms/{vm.id}/delete").url == f"/vms/{vm.id}"
 
     def test_its_progress_is_told(self, browser: Page, vm: Vm, work: Worker, clock: Clock) -> None:
-        browser.get(f"/vms/{vm.id}/delete").form("/delete").submit()
+        browser.get(f"/vms/{vm.id}/delete").form("/delete").submit("Delete now")
         words: set[str] = set()
         while fresh(vm).state is State.DELETING:
             work.once()
@@ -258,7 +258,7 @@ class TestWhoMayDoWhat:
     ) -> None:
         answer = page.sign_in(root).get(f"/vms/{vm.id}")
         assert buttons(answer) == {"Delete"}
-        answer.follow("Delete").form("/delete").submit()
+        answer.follow("Delete").form("/delete").submit("Delete now")
         work()
         assert fresh(vm).state is State.DELETED
 
