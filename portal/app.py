@@ -61,7 +61,9 @@ def warm_up() -> None:
 
 
 def _engine_options(database_url: str) -> dict[str, object]:
+    # What a failed statement was given isn't told: it may be what somebody typed.
+    hidden: dict[str, object] = {"hide_parameters": True}
     if database_url.startswith("sqlite"):
-        return {}
+        return hidden
     # A connection lasts five minutes, as the database's clock is read with each new one.
-    return {"pool_pre_ping": True, "pool_size": 5, "max_overflow": 10, "pool_recycle": 300}
+    return hidden | {"pool_pre_ping": True, "pool_size": 5, "max_overflow": 10, "pool_recycle": 300}

@@ -42,6 +42,12 @@ _PART_AWAY = Trouble(
     "unplug",
     lone=True,
 )
+_UNKEEPABLE = Trouble(
+    400,
+    "That can't be kept",
+    "It is too long or too large, or holds a character that no text may have. Go back and change it.",
+    lone=True,
+)
 
 TABLE: dict[type[Exception], Trouble] = {
     domain.NotFound: Trouble(404, "There is nothing here", "", "search"),
@@ -58,6 +64,9 @@ TABLE: dict[type[Exception], Trouble] = {
     openstack.NotAllowed: Trouble(503, "The cloud refuses the portal", _ASK_ADMIN, "unplug"),
     openstack.Unavailable: Trouble(503, "The cloud does not answer", _BUSY_CLOUD, "cloud-off"),
     openstack.OpenStackError: Trouble(503, "The cloud said no", _BUSY_CLOUD, "cloud-off"),
+    domain.Gone: Trouble(404, "There is nothing here", "It was removed meanwhile.", "search"),
+    domain.Unkeepable: _UNKEEPABLE,
+    OverflowError: _UNKEEPABLE,  # SQLite's word for such a number
     DatabaseAway: _PART_AWAY,
     ConnectionError: _PART_AWAY,
 }

@@ -1,5 +1,13 @@
 """What the domain says no with; the web maps each to a page."""
 
+from sqlalchemy.exc import DataError
+from sqlalchemy.orm.exc import ObjectDeletedError
+
+# PostgreSQL's word for a text that is too long or holds a zero byte, and for a number beyond its type.
+Unkeepable = DataError
+# What was read is no longer there when it is to be changed: somebody else removed it, or another tab did.
+Gone = ObjectDeletedError
+
 
 class DomainError(Exception):
     """A refusal in words a person can read."""
