@@ -79,6 +79,12 @@ BY_STATUS: dict[int, Trouble] = {
     429: Trouble(429, "Too many tries", "Wait a little and try again.", "clock"),
     503: Trouble(503, "The portal is away for a moment", "Try again in a minute.", "unplug", lone=True),
 }
+SIGNED_OUT = Trouble(
+    401,
+    "You were signed out meanwhile",
+    "What you typed is still here. Go on as usual: it is kept while you sign in again.",
+    "lock",
+)
 UNEXPECTED = Trouble(
     500,
     "Something broke on our side",
@@ -142,12 +148,17 @@ def answer(trouble: Trouble) -> Response:
 
 
 def _sign_in_needed(_error: SignInNeeded) -> ResponseReturnValue:
-    """To the sign-in page and back; a page that htmx was refreshing goes there as a whole."""
+    """To the sign-in page and back; a page that htmx was refreshing goes there as a whole.
+
+    One on which somebody types stays: sent by its button, what was typed is kept over the sign-in.
+    """
+    if request.htmx and request.method == "POST":
+        return answer(SIGNED_OUT)
     if request.htmx:
         here = path_of(request.headers.get("HX-Current-URL", ""))
         return Response(status=401, headers={"HX-Redirect": url_for("auth.sign_in", next=here)})
     if request.method == "POST":
-        return _keep(401, "You were signed out meanwhile")
+        return _keep(401, SIGNED_OUT.title)
     wanted = path_of(request.full_path.rstrip("?"))
     if wanted == url_for("home.show"):
         return redirect(url_for("auth.sign_in"))

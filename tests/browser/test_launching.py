@@ -60,7 +60,7 @@ def test_what_was_typed_survives_the_end_of_the_browser(
     expect(again.page.get_by_text("typed-and-left")).to_be_visible()
     again.press("Continue")
     expect(again.page.get_by_role("heading", name="Launch a VM")).to_be_visible()
-    expect(again.page.get_by_text("typed-and-left")).to_be_visible()
+    expect(again.page.get_by_role("link", name="typed-and-left", exact=True)).to_be_visible()
     again.press("Throw this draft away")
 
 

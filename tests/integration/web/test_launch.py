@@ -5,14 +5,15 @@ from sqlalchemy import update
 
 from portal.domain.catalog import catalog
 from portal.domain.catalog.models import Flavor, Image
+from portal.domain.people import sessions
 from portal.domain.people.models import User
-from portal.domain.store.db import db
+from portal.domain.store.db import db, transaction
 from portal.domain.tenants.models import NetworkProfile, Tenant
 from portal.domain.vms import drafts
 from portal.domain.vms.models import LaunchDraft, Vm
 from portal.sandbox.control import Control
 from portal.sandbox.faults import Fault
-from tests.support.page import Page
+from tests.support.page import Form, Page
 from tests.support.wizard import begin, limit, wizard, write
 from tests.support.world import Worker, draft, launch, only
 
@@ -97,6 +98,29 @@ def test_another_browser_goes_on_with_the_draft(browser: Page, ada: User) -> Non
     review = elsewhere.get("/vms/").follow("Continue")
     assert review.url.endswith("/review")
     assert "kept-name" in review.text
+
+
+def test_a_session_that_ends_on_the_way_loses_nothing(browser: Page, ada: User) -> None:
+    form = wizard(wizard(begin(browser, "Docker host")).submit("Next", name="my-docker"))
+    with transaction():
+        sessions.end_all(ada)
+    told = form.submit(htmx=True, container="nginx:alpine")
+    assert told.status == 401
+    assert "What you typed is still here." in told.text
+    kept = form.submit("Next", container="nginx:alpine", firewall="closed")
+    assert kept.status == 401
+    browser.sign_in(ada)  # in another tab
+    review = browser.post(kept.url, sent_again(browser, kept.form("/access")))
+    assert review.url.endswith("/review")
+    for words in ("my-docker", "nginx:alpine", "Nothing from outside"):
+        assert words in review.text
+
+
+def sent_again(browser: Page, form: Form) -> dict[str, list[str]]:
+    """What the form would send, with the token of the session that began meanwhile."""
+    # A browser takes the first line end out of an area.
+    fields = {name: [value.removeprefix("\n") for value in values] for name, values in form.fields.items()}
+    return fields | {"csrf_token": [browser.get("/keys/").form("/make")["csrf_token"]]}
 
 
 def test_a_draft_is_continued_where_it_needs_another_look(browser: Page, ada: User, lab: Tenant) -> None:
