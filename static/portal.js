@@ -137,9 +137,11 @@
   // A launch under way changes the tab's title, also while nobody looks.
   const watched = (ctx) => ctx.sourceElement?.querySelector?.("[data-outcome='working']");
 
-  // A tab nobody looks at does not poll; filters that are empty don't stand in the address.
+  // A tab nobody looks at does not poll; filters that are empty don't stand in the address. What a form was
+  // about to save by itself doesn't come after the form that was sent: it would undo what that did.
   document.addEventListener("htmx:config:request", (event) => {
     const { ctx } = event.detail;
+    if (ctx.sourceElement?.closest("form[data-sent]")) event.preventDefault();
     if (ctx.sourceEvent?.type === "every" && document.hidden && !watched(ctx)) event.preventDefault();
     if (ctx.request.method !== "GET" || !ctx.request.body) return;
     for (const [name, value] of [...ctx.request.body]) if (value === "") ctx.request.body.delete(name);

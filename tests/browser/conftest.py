@@ -58,8 +58,9 @@ def mistakes(context: BrowserContext) -> Iterator[list[str]]:
         page.on("pageerror", broke)
 
     def complain(message: ConsoleMessage) -> None:
-        # A form sent back with its mistakes is a 422: Chromium says so, and that is as meant.
-        if message.type in ("error", "warning") and "422" not in message.text:
+        # A form sent back with its mistakes is a 422, a session that ended a 401: Chromium says so, as meant.
+        as_meant = "422" in message.text or "401" in message.text
+        if message.type in ("error", "warning") and not as_meant:
             found.append(message.text)
 
     def broke(error: Error) -> None:

@@ -63,9 +63,9 @@ def test_single_keys_lead_about_and_never_while_one_types(ada: Person) -> None:
     page.goto("/vms/")
     keyboard.press("/")
     keyboard.type("n?" + name)
-    expect(page.get_by_label("Search by name or address")).to_have_value("n?" + name)
+    expect(page.get_by_label("Name, address, tag, image or owner")).to_have_value("n?" + name)
     expect(page.locator("#announcer")).to_have_text("Nothing matches.")
-    expect(page.get_by_label("Search by name or address")).to_be_focused()
+    expect(page.get_by_label("Name, address, tag, image or owner")).to_be_focused()
 
 
 def test_the_keys_are_explained_and_can_be_turned_off(ada: Person) -> None:

@@ -106,9 +106,9 @@ def test_the_list_moves_by_itself_and_is_searched_as_one_types(ada: Person) -> N
     ada.page.goto("/vms/")
     row = ada.page.get_by_role("row", name=name)
     expect(row.get_by_text("Active")).to_be_visible(timeout=30_000)
-    ada.page.get_by_label("Search by name or address").fill("nothing like this")
+    ada.page.get_by_label("Name, address, tag, image or owner").fill("nothing like this")
     expect(ada.page.get_by_text("No VM matches")).to_be_visible()
-    ada.page.get_by_label("Search by name or address").fill(name)
+    ada.page.get_by_label("Name, address, tag, image or owner").fill(name)
     expect(row).to_be_visible()
     assert f"q={name}" in ada.page.url
 

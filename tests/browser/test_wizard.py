@@ -21,10 +21,11 @@ def test_three_clicks_lead_from_home_to_a_vm(ada: Person) -> None:
 
 
 @pytest.mark.parametrize("script", [True, False])
+@pytest.mark.browser_context_args(viewport=PHONE)
 def test_a_phone_launches_as_quickly(
     script: bool, new_context: CreateContextCallback, portal: Running
 ) -> None:
-    context = new_context(viewport=PHONE, java_script_enabled=script)
+    context = new_context(java_script_enabled=script)
     ada = Person(context.new_page(), portal).sign_in()
     ada.page.goto("/catalogue/")
     ada.press("Quick launch: Ubuntu server")
