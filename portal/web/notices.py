@@ -70,7 +70,7 @@ def mark(notice_id: UUID) -> ResponseReturnValue:
 @needs(Permission.ACCOUNT_MANAGE)
 def go(kind: str, subject_id: UUID) -> ResponseReturnValue:
     """To what a notice is about, which counts as having read it. Mails and webhooks lead here, too."""
-    notices.seen(Kind(kind), subject_id, by=current_user)
+    notices.seen(subject_id, Kind(kind), by=current_user)
     endpoint, name = _PLACES[Kind(kind)]
     about: dict[str, Any] = {name: subject_id}
     return redirect(url_for(endpoint, **about))

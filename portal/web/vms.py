@@ -8,7 +8,7 @@ from flask.typing import ResponseReturnValue
 from flask_login import current_user
 from htmx_flask import request
 
-from portal.domain.people import access
+from portal.domain.people import access, notices
 from portal.domain.people.access import Permission
 from portal.domain.vms import (
     changes,
@@ -126,6 +126,7 @@ def fetch_console(vm_id: UUID) -> ResponseReturnValue:
 
 def _facts(vm: Vm) -> dict[str, Any]:
     """What a VM's page and its panel are drawn from; all of it from the portal's own tables."""
+    notices.seen(vm.id, by=current_user)
     change, removal = changes.latest(vm), removals.seconds_left(vm)
     return {
         "vm": vm,

@@ -136,9 +136,11 @@ def mark_all(*, by: User) -> None:
     _read(by)
 
 
-def seen(kind: Kind, subject_id: UUID, *, by: User) -> None:
-    """The person goes to what these notices are about."""
-    _read(by, Notice.kind == kind, Notice.subject_id == subject_id)
+def seen(subject_id: UUID, *kinds: Kind, by: User) -> None:
+    """The person looks at what these notices, of these kinds or of any, are about."""
+    which = [Notice.subject_id == subject_id, *([Notice.kind.in_(kinds)] if kinds else [])]
+    if db.session.scalar(select(Notice.id).where(*_unread(by), *which).limit(1)):
+        _read(by, *which)
 
 
 def _read(person: User, *which: ColumnElement[bool]) -> None:

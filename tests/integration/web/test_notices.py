@@ -31,6 +31,12 @@ def test_the_bell_counts_and_a_click_on_a_notice_leads_to_its_vm(browser: Page, 
     assert "new" not in browser.get("/notices/").words("//main//*[@class='tag']")
 
 
+def test_who_looks_at_a_vm_needs_no_bell_for_it(browser: Page, ada: User, vm: Vm) -> None:
+    assert notices.unread(ada) == 1
+    assert browser.get(f"/vms/{vm.id}").words("//*[@id='bell']") == ["Notices"]
+    assert notices.unread(ada) == 0
+
+
 def test_one_is_marked_or_all(browser: Page, ada: User, lab: Tenant) -> None:
     for name in ("one", "two", "three"):
         tell(ada, lab, name=name)
