@@ -31,7 +31,7 @@ def test_a_role_may_do_in_tenants_what_the_table_says(role: Role, lab: Tenant, s
 def test_owning_a_tenant_adds_its_members_and_its_usage_there_alone(lab: Tenant, school: Tenant) -> None:
     owner, plain = (add_person(f"{name}@example.org", Role.MEMBER, lab) for name in ("olga", "kim"))
     accounts.join(owner, lab.id, TenantRole.OWNER)
-    added = {P.USAGE_VIEW, P.MEMBER_VIEW, P.MEMBER_MANAGE}
+    added = {P.USAGE_VIEW, P.MEMBER_VIEW, P.MEMBER_MANAGE, P.WEBHOOK_MANAGE}
     for one in P:
         assert (access.allows(owner, one, lab.id) and not access.allows(plain, one, lab.id)) is (one in added)
         assert not (one in added and access.allows(owner, one, school.id))
@@ -49,7 +49,7 @@ def test_the_table_for_people_to_read_says_what_is_asked(lab: Tenant, school: Te
             assert access.everywhere(person, row.permission) is (reach is access.Reach.ALL)
             assert access.allows(person, row.permission, lab.id) is (reach is not access.Reach.NONE)
     owner = {row.permission for row in rows if row.owner is not row.member}
-    assert owner == {P.USAGE_VIEW, P.MEMBER_VIEW, P.MEMBER_MANAGE}
+    assert owner == {P.USAGE_VIEW, P.MEMBER_VIEW, P.MEMBER_MANAGE, P.WEBHOOK_MANAGE}
 
 
 def test_without_a_tenant_named_it_is_asked_whether_a_role_may_do_it_anywhere(ada: User, sam: User) -> None:
