@@ -66,6 +66,7 @@ def _everyones() -> tuple[ModuleType, ...]:
         catalog,
         changes,
         health,
+        help,
         home,
         inventory,
         keys,
@@ -79,7 +80,7 @@ def _everyones() -> tuple[ModuleType, ...]:
     )
 
     pages = (auth, home, account, links, catalog, keys, bulk, inventory, launch, usage, members, notices)
-    return (*pages, changes, webhooks, health, metrics)
+    return (*pages, changes, help, webhooks, health, metrics)
 
 
 def _admins() -> tuple[ModuleType, ...]:

@@ -150,6 +150,7 @@ def _facts(vm: Vm) -> dict[str, Any]:
         "finding_words": KINDS,
         "can_look_after": access.everywhere(current_user, Permission.FINDING_VIEW),
         "can_settle": access.everywhere(current_user, Permission.FINDING_SETTLE),
+        "can_ask": access.allows(current_user, Permission.SUPPORT_ASK, vm.tenant_id),
         "fixes": fixes.offered(vm, current_user),
         "failure": explain.failure(vm.failure) if vm.failure and vm.state is State.ERROR else None,
     }

@@ -36,6 +36,7 @@ class Permission(StrEnum):
     AUDIT_VERIFY = "audit.verify"
     AUDIT_EXPORT = "audit.export"
     SUPPORT_VIEW = "support.view"
+    SUPPORT_ASK = "support.ask"
     FINDING_VIEW = "finding.view"
     FINDING_SETTLE = "finding.settle"
     CREDENTIAL_VIEW = "credential.view"
@@ -62,7 +63,7 @@ IN_OWN_TENANTS: dict[Role, frozenset[Permission]] = {
     role: frozenset(
         _ANYONE
         | {P.CATALOG_REFRESH, P.VM_VIEW, P.VM_LAUNCH, P.VM_DELETE, P.VM_POWER, P.VM_CHANGE, P.VM_CONSOLE}
-        | {P.QUOTA_VIEW, P.QUOTA_REQUEST}
+        | {P.QUOTA_VIEW, P.QUOTA_REQUEST, P.SUPPORT_ASK}
     )
     for role in (Role.MEMBER, Role.ADMIN)
 } | {Role.SUPPORT: frozenset(_ANYONE | {P.VM_VIEW})}
@@ -146,6 +147,7 @@ MEANINGS: dict[Permission, str] = {
     P.TENANT_MANAGE: "Connect, change, suspend and archive tenants, choose their networks",
     P.QUOTA_VIEW: "See a tenant's quotas, its use and requests for more",
     P.QUOTA_REQUEST: "Ask for more of a quota",
+    P.SUPPORT_ASK: "Ask support for help with a VM",
     P.QUOTA_CHANGE: "Set quotas and answer requests for more",
 }
 

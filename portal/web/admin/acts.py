@@ -48,6 +48,7 @@ ACTS = {
     "vm.gone": "A VM was deleted",
     "vm.refreshed": "A VM was marked as OpenStack has it",
     "vm.looked_live": "Asked OpenStack about a VM",
+    "vm.support_asked": "Asked support for help with a VM",
     "vm.bundled": "Downloaded a VM's bundle",
     "vm.exported": "Exported a list of VMs",
     "person.signed_in": "Signed in",

@@ -177,6 +177,8 @@ ROWS: dict[str, Row] = {
     "vms.delete": Row(WORK, foreign=ADMIN),
     "vms.export": Row(ALL),
     "vms.fetch_console": Row(WORK, foreign=NOBODY),
+    "vms.ask_support": Row(WORK, foreign=NOBODY, data={"said": "help"}),
+    "vms.help_with": Row(WORK, foreign=NOBODY),
     "vms.index": Row(ALL),
     "vms.fix": Row(WORK, foreign=NOBODY),
     "vms.keep": Row(WORK, foreign=ADMIN),

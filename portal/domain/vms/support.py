@@ -1,0 +1,36 @@
+"""Support: a person asks for help with a VM; who looks after all tenants is told, with the way to its bundle."""
+
+import hashlib
+
+from portal.domain.people import access, notices
+from portal.domain.people.access import Permission
+from portal.domain.people.models import User
+from portal.domain.people.notices import Fact, Kind
+from portal.domain.store import audit
+from portal.domain.store.db import now, transaction
+from portal.domain.store.errors import Refused
+from portal.domain.vms import asked
+from portal.domain.vms.models import Vm
+
+LONGEST = 2000
+
+
+def ask(vm: Vm, said: str, *, by: User) -> None:
+    """Tells support, as each of them chose to be told. The same words on one day are told once.
+
+    What is sealed of the VM is taken out of the words. Raises Forbidden, Refused with the field.
+    """
+    access.require(by, Permission.SUPPORT_ASK, vm.tenant_id)
+    said = said.strip()
+    if not said:
+        raise Refused("Say in a few words what you need.", field="said")
+    if len(said) > LONGEST:
+        raise Refused(f"Use at most {LONGEST} characters.", field="said")
+    _, scrub = asked.of(vm)
+    said = scrub(said)
+    words = hashlib.sha256(said.encode()).hexdigest()[:16]
+    key = f"{Kind.SUPPORT_ASKED} {vm.id} {by.id} {now():%Y-%m-%d} {words}"
+    with transaction():
+        facts = {"who": by.name, "name": vm.name, "said": said}
+        notices.tell(Fact(Kind.SUPPORT_ASKED, key, vm.id, vm.tenant_id, facts))
+        audit.record("vm.support_asked", by=by, tenant_id=vm.tenant_id, vm_id=vm.id, detail={"said": said})

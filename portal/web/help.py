@@ -1,0 +1,51 @@
+"""Help: a member asks support about a VM, and sees before what will be sent."""
+
+from uuid import UUID
+
+from flask import flash, redirect, render_template, url_for
+from flask.typing import ResponseReturnValue
+from flask_login import current_user
+from flask_wtf import FlaskForm
+from wtforms import TextAreaField
+
+from portal.domain.people import access
+from portal.domain.people.access import Permission
+from portal.domain.vms import explain, support, vms
+from portal.domain.vms.vms import State, Vm
+from portal.web.forms import accepted
+from portal.web.guards import needs
+from portal.web.vms import blueprint
+
+
+class Plea(FlaskForm):
+    """What a person needs help with."""
+
+    said = TextAreaField(
+        "What do you need?",
+        description="What you tried, what you expected, how urgent it is. No passwords, please.",
+    )
+
+
+@blueprint.get("/<uuid:vm_id>/help")
+@needs(Permission.SUPPORT_ASK)
+def help_with(vm_id: UUID) -> ResponseReturnValue:
+    """What will be sent, and room for the person's words."""
+    return _page(vms.get(vm_id, for_=current_user), Plea(formdata=None))
+
+
+@blueprint.post("/<uuid:vm_id>/help")
+@needs(Permission.SUPPORT_ASK)
+def ask_support(vm_id: UUID) -> ResponseReturnValue:
+    """Tells support."""
+    vm, form = vms.get(vm_id, for_=current_user), Plea()
+    accepted(form, support.ask, vm, form.said.data or "", by=current_user)
+    if form.errors:
+        return _page(vm, form), 422
+    flash("Support was told, with the way to all that the portal knows of this VM.", "good")
+    return redirect(url_for("vms.show", vm_id=vm.id))
+
+
+def _page(vm: Vm, form: Plea) -> str:
+    access.require(current_user, Permission.SUPPORT_ASK, vm.tenant_id)
+    failure = explain.failure(vm.failure) if vm.failure and vm.state is State.ERROR else None
+    return render_template("vms/help.html", vm=vm, form=form, failure=failure, longest=support.LONGEST)
