@@ -23,6 +23,7 @@ class Image:
     size_bytes: int
     os_distro: str
     os_version: str
+    admin_user: str
     created_at: datetime | None
     hidden: bool
 
@@ -38,6 +39,7 @@ class Image:
             size_bytes=body.get("size") or 0,
             os_distro=body.get("os_distro") or "",
             os_version=body.get("os_version") or "",
+            admin_user=body.get("os_admin_user") or "",
             created_at=moment(body.get("created_at")),
             hidden=bool(body.get("os_hidden")),
         )

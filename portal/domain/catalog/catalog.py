@@ -202,6 +202,7 @@ def _image_facts(image: glance.Image) -> dict[str, Any]:
         "name": image.name,
         "os_distro": image.os_distro or "",
         "os_version": image.os_version or "",
+        "admin_user": image.admin_user,
         "min_disk_gib": image.min_disk_gib,
         "min_ram_mib": image.min_ram_mib,
         "size_bytes": image.size_bytes or 0,

@@ -22,6 +22,7 @@ class Image(Base):
     name: Mapped[str]
     os_distro: Mapped[str] = mapped_column(default="")
     os_version: Mapped[str] = mapped_column(default="")
+    admin_user: Mapped[str] = mapped_column(default="")
     min_disk_gib: Mapped[int] = mapped_column(default=0)
     min_ram_mib: Mapped[int] = mapped_column(default=0)
     size_bytes: Mapped[int] = mapped_column(BigInteger, default=0)

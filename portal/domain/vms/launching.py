@@ -7,7 +7,7 @@ from uuid import UUID, uuid5
 
 from sqlalchemy import inspect
 
-from portal.domain.catalog import cloudinit, conditions
+from portal.domain.catalog import cloudinit, conditions, logins
 from portal.domain.catalog.hot import Role
 from portal.domain.people.models import User
 from portal.domain.store import vault
@@ -113,8 +113,7 @@ def _spec(review: Review, sent: Mapping[str, Any]) -> dict[str, Any]:
         "title": review.offering.title,
         # What the names of those that were launched together begin with.
         "together": f"{review.name}-" if review.told.count > 1 else "",
-        # A cloud image's first user mostly bears the name of its system.
-        "login": review.offering.login or (image.os_distro if image else ""),
+        "login": logins.user_of(review.offering, image),
         "image": {"id": image.os_id, "name": image.name} if image else None,
         "flavor": {
             "id": flavor.os_id,

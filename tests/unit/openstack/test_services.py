@@ -117,6 +117,7 @@ def test_images_come_through_all_pages(fake: FakeCloud, cloud: Cloud) -> None:
         "size": 1048576,
         "os_distro": "ubuntu",
         "os_version": "24.04",
+        "os_admin_user": "admin",
         "os_hidden": False,
         "created_at": "2026-11-23T15:55:02Z",
     }
@@ -125,8 +126,10 @@ def test_images_come_through_all_pages(fake: FakeCloud, cloud: Cloud) -> None:
     fake.answers("GET", "/image/v2/images", *pages)
     at = datetime(2026, 11, 23, 15, 55, 2, tzinfo=UTC)
     assert cloud.glance.images() == [
-        Image("g-1", "ubuntu-24.04", "active", "public", 8, 512, 1048576, "ubuntu", "24.04", at, False),
-        Image("g-2", "", "queued", "", 0, 0, 0, "", "", None, False),
+        Image(
+            "g-1", "ubuntu-24.04", "active", "public", 8, 512, 1048576, "ubuntu", "24.04", "admin", at, False
+        ),
+        Image("g-2", "", "queued", "", 0, 0, 0, "", "", "", None, False),
     ]
 
 
