@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from math import ceil
@@ -73,9 +73,10 @@ class Wanted:
 
 @dataclass(frozen=True)
 class Page:
-    """One page of a list; `more`: there are more than `total`, and nobody counted how many."""
+    """One page of a list, with tags by VM; `more`: there are more than `total`, which nobody counted."""
 
     items: Sequence[Vm]
+    tags: Mapping[UUID, Sequence[str]]
     total: int
     page: int
     pages: int
@@ -121,18 +122,17 @@ def search(user: User, wanted: Wanted, *, page: int = 1) -> Page:
     conditions = _conditions(user, wanted)
     sort = wanted.sort if wanted.sort in sortable(user, wanted) else Sort.LAUNCHED
     order = [each.desc() if wanted.down else each.asc() for each in _ORDERS[sort]]
-    chosen = _shown().options(selectinload(Vm.tag_rows)).where(*conditions).order_by(*order, Vm.id)
-    chosen = chosen.limit(PER_PAGE)
+    chosen = _shown().where(*conditions).order_by(*order, Vm.id).limit(PER_PAGE)
     found = db.session.scalars(chosen.limit(PER_PAGE + 1)).all() if page <= 1 else []
     if page <= 1 and len(found) <= PER_PAGE:  # all of it, so there is nothing to count
-        return Page(found, len(found), 1, 1)
+        return Page(found, _tags_of(found), len(found), 1, 1)
     counted = select(Vm.id).where(*conditions).limit(MOST_COUNTED + 1).subquery()
     total = db.session.scalar(select(func.count()).select_from(counted)) or 0
     more, total = total > MOST_COUNTED, min(total, MOST_COUNTED)
     pages = max(1, ceil(total / PER_PAGE))
     page = min(max(1, page), pages)
     found = found[:PER_PAGE] or db.session.scalars(chosen.offset((page - 1) * PER_PAGE)).all()
-    return Page(found, total, page, pages, more)
+    return Page(found, _tags_of(found), total, page, pages, more)
 
 
 def newest(user: User, tenant_id: UUID | None, *, most: int) -> Sequence[Vm]:
@@ -184,6 +184,15 @@ def tally(user: User, tenant_id: UUID | None) -> Tally:
     )
 
 
+def _tags_of(found: Sequence[Vm]) -> dict[UUID, list[str]]:
+    """As plain rows: a list is drawn often, and few VMs have tags."""
+    rows = select(VmTag.vm_id, VmTag.tag).where(VmTag.vm_id.in_([vm.id for vm in found]))
+    tagged: dict[UUID, list[str]] = {}
+    for vm_id, tag in db.session.execute(rows.order_by(VmTag.tag)):
+        tagged.setdefault(vm_id, []).append(tag)
+    return tagged
+
+
 def export(user: User, wanted: Wanted) -> Iterator[Vm]:
     """All that is found, the newest first, read as it is asked for; the audit tells of it."""
     sought = {
@@ -198,6 +207,7 @@ def _all(user: User, wanted: Wanted) -> Iterator[Vm]:
     conditions, place = _conditions(user, wanted), tuple_(Vm.requested_at, Vm.id)
     rest = (
         _shown(*_EXPORTED)
+        .options(selectinload(Vm.tag_rows))
         .where(*conditions)
         .order_by(Vm.requested_at.desc(), Vm.id.desc())
         .limit(EXPORTED_AT_ONCE)
