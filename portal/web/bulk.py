@@ -9,7 +9,7 @@ from flask_login import current_user
 from htmx_flask import request
 
 from portal.domain.people.access import Permission
-from portal.domain.vms import bulk
+from portal.domain.vms import bulk, removals
 from portal.domain.vms.bulk import Act
 from portal.web.admin.quotas import amounts
 from portal.web.guards import needs
@@ -20,6 +20,7 @@ WORDS = {
     Act.START: ("Start", "power", "Is being started"),
     Act.STOP: ("Stop", "circle-stop", "Is being stopped"),
     Act.DELETE: ("Delete", "trash-2", "Is being deleted"),
+    Act.KEEP: ("Keep", "undo-2", "Stays as it is"),
 }
 
 
@@ -34,12 +35,15 @@ def plan(act: str) -> ResponseReturnValue:
     return render_template("vms/bulk.html", plan=planned, words=WORDS[planned.act], amounts=amounts)
 
 
-@blueprint.post("/bulk/<any(start, stop, delete):act>")
+@blueprint.post("/bulk/<any(start, stop, delete, keep):act>")
 @needs(Permission.VM_DELETE)
 def carry_out(act: str) -> ResponseReturnValue:
     """Has it done, and says of each what came of it."""
-    results = bulk.carry_out(Act(act), _picked(), by=current_user)
-    return render_template("vms/bulk_done.html", results=results, words=WORDS[Act(act)])
+    at_once = "now" in request.form
+    results = bulk.carry_out(Act(act), _picked(), by=current_user, at_once=at_once)
+    left = [removals.seconds_left(item.vm) for item in results if act == Act.DELETE and not at_once]
+    left = [seconds for seconds in left if seconds is not None]
+    return render_template("vms/bulk_done.html", results=results, words=WORDS[Act(act)], left=left)
 
 
 def _picked() -> Iterator[UUID]:

@@ -20,7 +20,7 @@ from portal.domain.catalog import keys
 from portal.domain.people import access
 from portal.domain.people.access import Permission
 from portal.domain.tenants import tenants
-from portal.domain.vms import drafts, inventory, matters, quotas, vms
+from portal.domain.vms import drafts, inventory, matters, quotas, removals
 from portal.web import cookies, paths
 from portal.web.frame import THEME_COOKIE, THEMES, can_launch, here
 from portal.web.guards import needs, public
@@ -69,7 +69,7 @@ def show() -> ResponseReturnValue:
 def _newest(scope: UUID | None) -> dict[str, Any]:
     """The VMs launched last, and how many there are; of one tenant, or of all that the person may see."""
     newest = inventory.newest(current_user, scope, most=SHOWN)
-    every = min(filter(None, map(vms.wait, newest)), default=None)
+    every = min(filter(None, map(removals.wait, newest)), default=None)
     return {"newest": newest, "tally": inventory.tally(current_user, scope), "every": every}
 
 

@@ -16,7 +16,7 @@ from portal.domain.people import access
 from portal.domain.people.access import Permission
 from portal.domain.tenants import tenants
 from portal.domain.tenants.tenants import Tenant
-from portal.domain.vms import bulk, drafts, inventory, progress, vms
+from portal.domain.vms import bulk, drafts, inventory, progress, removals, vms
 from portal.domain.vms.inventory import Sort, Wanted
 from portal.domain.vms.vms import State
 from portal.web import cookies, paths, rows
@@ -168,7 +168,7 @@ def _list_facts(page: inventory.Page, asked: dict[str, str], wanted: Wanted) -> 
     columns = _columns(everywhere)
     return {
         "progress": progress.of_many(page.items),
-        "every": min(filter(None, map(vms.wait, page.items)), default=None),
+        "every": min(filter(None, map(removals.wait, page.items)), default=None),
         "again": paths.path_of(request.full_path),
         "page_url": lambda number: _address(asked | {"page": str(number)}),
         "filtered": {name: value for name, value in asked.items() if name != "sort"},

@@ -1,4 +1,4 @@
-"""Bulk: several VMs started, stopped or deleted at once: what will happen to each, and what came of it."""
+"""Bulk: several VMs started, stopped, deleted or kept: what will happen to each, and what came of it."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
@@ -13,7 +13,7 @@ from portal.domain.people.models import User
 from portal.domain.store.db import db
 from portal.domain.store.errors import DomainError
 from portal.domain.tenants import standing
-from portal.domain.vms import power, quotas, vms
+from portal.domain.vms import power, quotas, removals, vms
 from portal.domain.vms.lifecycle import Event
 from portal.domain.vms.models import State, Vm
 from portal.domain.vms.power import Action
@@ -28,6 +28,7 @@ class Act(StrEnum):
     START = "start"
     STOP = "stop"
     DELETE = "delete"
+    KEEP = "keep"
 
 
 @dataclass(frozen=True)
@@ -62,12 +63,13 @@ def plan(act: Act, vm_ids: Iterable[UUID], *, by: User) -> Plan:
     return Plan(act, possible, impossible, {name: amount for name, amount in freed.items() if amount})
 
 
-def carry_out(act: Act, vm_ids: Iterable[UUID], *, by: User) -> list[Item]:
+def carry_out(act: Act, vm_ids: Iterable[UUID], *, by: User, at_once: bool = False) -> list[Item]:
     """Asks it of each VM in a transaction of its own, and answers what came of it.
 
-    One that can't be had stops no other. Asking twice is asking once.
+    One that can't be had stops no other. Asking twice is asking once. A deletion can be taken back for a
+    while, by KEEP, unless it is wanted at once.
     """
-    return [Item(vm, _asked(act, vm, by)) for vm in _seen(vm_ids, by)]
+    return [Item(vm, _asked(act, vm, by, at_once)) for vm in _seen(vm_ids, by)]
 
 
 def _seen(vm_ids: Iterable[UUID], by: User) -> list[Vm]:
@@ -77,12 +79,16 @@ def _seen(vm_ids: Iterable[UUID], by: User) -> list[Vm]:
     return [vm for vm in found if access.allows(by, Permission.VM_VIEW, vm.tenant_id)]
 
 
-def _asked(act: Act, vm: Vm, by: User) -> str:
-    if act is not Act.DELETE and vm.power_asked == act:
+def _asked(act: Act, vm: Vm, by: User, at_once: bool) -> str:
+    if vm.power_asked == act:
         return ""
     try:
-        if act is Act.DELETE:
+        if act is Act.KEEP:
+            removals.undo(vm, by=by)
+        elif act is Act.DELETE and at_once:
             vms.ask(vm, Event.DELETE, by=by)
+        elif act is Act.DELETE:
+            removals.plan(vm, by=by)
         else:
             power.ask(vm, Action(act), by=by)
     except DomainError as refusal:
@@ -91,10 +97,10 @@ def _asked(act: Act, vm: Vm, by: User) -> str:
 
 
 def _why_not(act: Act, vm: Vm, by: User) -> str:
-    needed = Permission.VM_DELETE if act is Act.DELETE else Permission.VM_POWER
-    if not access.allows(by, needed, vm.tenant_id):
+    switches = act in (Act.START, Act.STOP)
+    if not access.allows(by, Permission.VM_POWER if switches else Permission.VM_DELETE, vm.tenant_id):
         return "Your role doesn't allow this in its tenant."
-    return _why_not_deleted(vm) if act is Act.DELETE else _why_not_switched(act, vm, by)
+    return _why_not_switched(act, vm, by) if switches else _why_not_deleted(vm)
 
 
 def _why_not_deleted(vm: Vm) -> str:

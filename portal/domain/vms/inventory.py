@@ -37,6 +37,7 @@ EXPORTED_AT_ONCE = 500
 _LISTED = (
     *(Vm.name, Vm.state, Vm.state_since, Vm.power, Vm.power_asked, Vm.trouble, Vm.private_ip, Vm.public_ip),
     *(Vm.offering, Vm.image_name, Vm.spec, Vm.requested_at, Vm.owner_id, Vm.tenant_id, Vm.stack_id, Vm.usual),
+    *(Vm.delete_due_at, Vm.delete_cause),
 )
 _EXPORTED = (Vm.vcpus, Vm.ram_mib, Vm.gpus, Vm.lease_ends_at, Vm.description)
 

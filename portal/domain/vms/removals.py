@@ -21,6 +21,8 @@ from portal.domain.vms.models import State, Vm
 
 # So long a person may think better of it.
 WINDOW = timedelta(seconds=30)
+# So often a list that shows such a VM asks for news, in seconds.
+PACE = 2.0
 ASKED, LEASE_ENDED = "Deletion was asked for.", "Its lease ended."
 ENDED = (State.DELETING, State.DELETED)
 AT_ONCE = 200
@@ -70,6 +72,11 @@ def seconds_left(vm: Vm) -> int | None:
     if vm.delete_due_at is None or vm.delete_cause != ASKED or vm.state in ENDED:
         return None
     return max(0, round((vm.delete_due_at - now()).total_seconds()))
+
+
+def wait(vm: Vm) -> float | None:
+    """After how many seconds there may be news of this VM, one that will be deleted among them."""
+    return vms.wait(vm) or (None if seconds_left(vm) is None else PACE)
 
 
 def step(vm_id: UUID) -> None:

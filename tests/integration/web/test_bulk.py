@@ -36,9 +36,21 @@ def test_a_deletion_says_what_it_means_and_what_came_of_it(
     assert "Back to the quota: 3 VMs, 3 vCPU, 6 GiB memory, 2 floating IPs" in asked.text
     done = asked.form("/bulk/delete").submit()
     assert done.title.startswith("Delete: 3 of 3 VMs")
-    assert all("Being deleted Is being deleted" in row for row in done.words(ROWS))
+    assert all("Will be deleted" in row for row in done.words(ROWS))
+    watched = browser.get("/vms/")
+    assert all("To be deleted" in row for row in watched.words(ROWS))
+    assert watched.one("//*[@id='results']").get("hx-trigger")
+    kept = done.form("/bulk/keep").submit()
+    assert [row.endswith("Stays as it is") for row in kept.words(ROWS)] == [True] * 3
+    work(seconds=120)
+    assert State.DELETED not in {fresh(vm).state for vm in three.values()}
+    begun = asked.form("/bulk/delete").submit("Delete now")
+    assert all("Being deleted Is being deleted" in row for row in begun.words(ROWS))
+    assert begun.all("//form[contains(@action, 'keep')]") == []
     again = asked.form("/bulk/delete").submit()
     assert again.title.startswith("Delete: 3 of 3 VMs")
+    late = done.form("/bulk/keep").submit()
+    assert all("It is being deleted already." in row for row in late.words(ROWS))
     planned = browser.get(f"/vms/bulk/delete?vm={three['one'].id}")
     assert "It is being deleted already." in planned.text
     assert "None of them can be had" in planned.text
