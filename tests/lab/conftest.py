@@ -27,6 +27,8 @@ from tests.support import lab, running
 from tests.support.running import Running
 from tests.support.world import fresh
 
+# What is waited for comes when the machine has time for it; only what never comes takes so long.
+SECONDS = 300.0
 # Outages are noticed by waiting for answers in vain; with the portal's default that would take minutes.
 READ_TIMEOUT = "6"
 
@@ -95,20 +97,20 @@ class Launcher:
         self.launched.append(vm.id)
         return vm
 
-    def until(self, vm: Vm, state: State, *, seconds: float = 120) -> Vm:
+    def until(self, vm: Vm, state: State) -> Vm:
         """The VM once it is in that state."""
-        self.see(vm, lambda: vm.state in {state, State.ERROR}, seconds=seconds)
+        self.see(vm, lambda: vm.state in {state, State.ERROR})
         assert vm.state is state, vm.failure
         return vm
 
-    def becomes(self, state: State, *vms: Vm, seconds: float = 60) -> None:
+    def becomes(self, state: State, *vms: Vm) -> None:
         """Waits for each to be in that state, whatever comes between."""
         for vm in vms:
-            self.see(vm, functools.partial(_is, vm, state), seconds=seconds)
+            self.see(vm, functools.partial(_is, vm, state))
 
-    def see(self, vm: Vm, condition: Callable[[], object], *, seconds: float = 60) -> None:
+    def see(self, vm: Vm, condition: Callable[[], object]) -> None:
         """Waits for other processes to make it true."""
-        deadline = time.monotonic() + seconds
+        deadline = time.monotonic() + SECONDS
         while not condition():
             assert time.monotonic() < deadline, f"{vm.state} {vm.stack_status} {vm.trouble}"
             time.sleep(0.2)

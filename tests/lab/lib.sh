@@ -87,7 +87,7 @@ start() { # NAME: unless it runs
 # ---- ready: before that the first create hangs, or says that no valid host was found ----
 until_ready() { # NAME…
   local name
-  for name in "$@"; do until_true 60 "$name" ready "$name"; done
+  for name in "$@"; do until_true 240 "$name" ready "$name"; done
 }
 
 ready() { # NAME

@@ -181,6 +181,6 @@ def test_a_credential_deleted_behind_the_portal_is_told_and_nothing_is_lost(
     assert fresh(vm).state is State.REQUESTED
     new = cloud.keystone.create_application_credential(f"portal-test-{uuid4().hex[:8]}")
     rotate(tenant, new, admin)
-    launch.until(vm, State.ACTIVE, seconds=180)
+    launch.until(vm, State.ACTIVE)
     assert fresh(tenant).refused_since is None
     assert "OpenStack refuses" not in visitor.sign_in(member).get("/").text

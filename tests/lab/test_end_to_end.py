@@ -131,7 +131,7 @@ def test_workers_killed_in_the_middle_neither_lose_nor_double_a_launch(
         if name.startswith("worker-"):
             os.kill(pid, signal.SIGKILL)
     for vm in launched:
-        launch.until(vm, State.ACTIVE, seconds=240)
+        launch.until(vm, State.ACTIVE)
         assert [stack.id for stack in cloud.heat.by_tag(f"vm-{vm.id}")] == [vm.stack_id]
 
 
@@ -154,7 +154,7 @@ def test_a_size_that_fits_nowhere_is_explained_and_can_be_deleted(
     launch: Launcher, cloud: Cloud, member: User
 ) -> None:
     vm = launch("gpu-ubuntu", flavor=flavor_id(cloud, "g1.vgpu"))  # a kind of GPU that no host has
-    launch.see(vm, lambda: vm.state is State.ERROR, seconds=180)
+    launch.see(vm, lambda: vm.state is State.ERROR)
     assert "No valid host was found" in (vm.failure or "")
     vms.ask(vm, Event.DELETE, by=member)
     launch.until(vm, State.DELETED)

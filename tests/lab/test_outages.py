@@ -146,8 +146,8 @@ def test_a_stack_whose_engine_was_killed_is_given_up_in_time_then_made_anew_or_d
             assert cloud.heat.show(str(vm.stack_id)).status == "CREATE_IN_PROGRESS"
         vms.ask(fresh(retried), Event.RETRY, by=member)
         vms.ask(fresh(deleted), Event.DELETE, by=member)
-        launch.becomes(State.ACTIVE, retried, seconds=120)
-        launch.becomes(State.DELETED, deleted, seconds=120)
+        launch.becomes(State.ACTIVE, retried)
+        launch.becomes(State.DELETED, deleted)
         assert (stacks(cloud, retried), stacks(cloud, deleted)) == ([retried.stack_id], [])
 
 
@@ -191,7 +191,7 @@ def test_what_is_asked_while_a_service_is_away_waits_and_ends_as_asked(
             assert "Silent since" in words(front, ADMIN, "/admin/system")
             asked = [fresh(vm).state for vm in (waiting, doomed, unwanted)]
             assert asked == [State.REQUESTED, State.DELETING, State.DELETING]
-        launch.becomes(State.ACTIVE, waiting, seconds=120)
+        launch.becomes(State.ACTIVE, waiting)
         let_heat_stall(doomed, unwanted)
         launch.becomes(State.DELETED, doomed, unwanted)
         assert [stacks(cloud, vm) for vm in (waiting, doomed, unwanted)] == [[waiting.stack_id], [], []]
