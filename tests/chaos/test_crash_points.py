@@ -313,6 +313,42 @@ def delete_a_stray(world: World) -> None:
     world.remedy(Remedy.DELETE_STRAY)
 
 
+def differ(world: World) -> None:
+    """Somebody's own update of the stack failed, and the reconciler finds it."""
+    world.launch()
+    world.work()
+    control = world.stage.control
+    control.alter("stack", str(only(Vm).stack_id), action="UPDATE", phase="FAILED", updated=control.now())
+    world.stage.pass_time(400)
+    world.stage.do(reconcile.sweep, world.lab)
+
+
+def check_what_differs(world: World) -> None:
+    """Heat checks the stack, which turns out whole."""
+    world.remedy(Remedy.CHECK)
+
+
+def leave_what_differs(world: World) -> None:
+    """The record is written as Nova has it."""
+    world.remedy(Remedy.RESTORE)
+
+
+def hold_a_port(world: World) -> None:
+    """A server that is gone still holds the port, so the deletion fails."""
+    world.launch()
+    world.work()
+    [port] = world.stage.control.rows("port")
+    world.stage.control.alter("port", port["id"], device_id="gone", device_owner="compute:nova")
+    world.delete()
+    world.work()
+
+
+def free_a_port(world: World) -> None:
+    """The port is released and deleted, then the stack."""
+    world.deleted = True
+    world.remedy(Remedy.REMOVE_BLOCKERS)
+
+
 @dataclass(frozen=True)
 class Scene:
     """A part of a VM's life, what happened before it, and how it ends."""
@@ -342,6 +378,9 @@ SCENES = (
     Scene(mark_as_gone, vanish, State.DELETED),
     Scene(mark_as_there, hide_server, State.ACTIVE),
     Scene(delete_a_stray, leave_a_port, State.DELETED),
+    Scene(check_what_differs, differ, State.ACTIVE),
+    Scene(leave_what_differs, differ, State.ACTIVE),
+    Scene(free_a_port, hold_a_port, State.DELETED),
 )
 
 
@@ -373,7 +412,7 @@ def live(world: World, scene: Scene, dies_at: Point | None = None) -> list[Point
 # Where a VM's launch, retry and delete are written, and the remedies of an admin.
 ROOMS = (
     *("drafts", "vms", "provisioning", "polling", "verdicts", "deletions", "claims"),
-    *("remedies", "ladder", "rungs", "blockers", "changes", "changing", "ending"),
+    *("remedies", "ladder", "rungs", "blockers", "holds", "changes", "changing", "ending"),
     *("removals", "leases"),
 )
 # What the scenes pass by, and why.
