@@ -152,12 +152,16 @@ def poll(tenant_id: UUID) -> None:
         return
     in_flight = [vm for vm in vms if vm.state in lifecycle.WORKING]
     followed = random.sample(in_flight, min(FOLLOWED_AT_ONCE, len(in_flight)))
+    claimed = {vm.id: (vm.state, vm.stack_id) for vm in vms}
     unchanged: list[Vm] = []
     with claims.careful(vms), clouds.turn(tenant_id, "poll"):
         cloud = clouds.of(tenant_id)
         stacks = {stack.id: stack for stack in cloud.heat.by_ids([vm.stack_id for vm in vms if vm.stack_id])}
         servers = _servers(cloud, [vm for vm in vms if vm.state is State.ACTIVE and vm.server_id])
         for vm in vms:
+            # What was seen is about the VM as it was; what a person asked meanwhile has its own next look.
+            if (vm.state, vm.stack_id) != claimed[vm.id]:
+                continue
             with claims.told(vm), claims.careful([vm]):
                 stack = stacks.get(vm.stack_id or "")
                 if not verdicts.judge(vm, stack, servers, cloud, follow=vm in followed):

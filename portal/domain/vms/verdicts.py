@@ -43,11 +43,12 @@ def judge(
     vm: Vm, stack: Stack | None, servers: Mapping[str, Server | None], cloud: Cloud, *, follow: bool
 ) -> bool:
     """Writes what the stack means for the VM; False: nothing new. `follow`: read its events in any case."""
+    judged = vm.state
     if stack is None:
-        return _missing(vm, cloud)
+        return _missing(vm, judged, cloud)
     if follow or stack.status != vm.stack_status:
         history.collect(vm, stack, cloud)
-    judged, verdict = vm.state, _verdict(vm, stack, cloud)
+    verdict = _verdict(vm, stack, cloud)
     if verdict.event or verdict.changes:
         return _write(vm, judged, verdict, stack_status=stack.status)
     return _see(vm, stack, servers, cloud)
@@ -150,7 +151,7 @@ def _known_by(stack: Stack, cloud: Cloud) -> dict[str, str]:
     return {name: value for name, value in told.items() if value}
 
 
-def _missing(vm: Vm, cloud: Cloud) -> bool:
+def _missing(vm: Vm, judged: State, cloud: Cloud) -> bool:
     """The list doesn't show the stack: asks for it alone before believing that it is gone."""
     try:
         stack = cloud.heat.show(str(vm.stack_id))
@@ -160,7 +161,6 @@ def _missing(vm: Vm, cloud: Cloud) -> bool:
         return False
     if stack:
         history.collect(vm, stack, cloud)
-    judged = vm.state
     if judged is State.DELETING:
         provisioning.gone(vm, "Its stack is gone.")
         return True

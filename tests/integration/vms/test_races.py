@@ -120,6 +120,32 @@ def test_a_stack_that_goes_while_its_deletion_is_asked_leaves_a_deleted_vm(
     assert fresh(vm).state is State.DELETED
 
 
+def test_another_try_asked_while_the_earlier_stack_is_looked_for_goes_on(
+    ada: User, lab: Tenant, app: Flask, cloud: Control, behind: Cloud, clock: Clock, work: Worker
+) -> None:
+    """That the earlier stack is gone says nothing of the next one."""
+    cloud.set_quota("tenant-a", instances=0)
+    failed = [launch(ada, lab) for _ in range(2)]
+    work()
+    cloud.set_quota("tenant-a", instances=20)
+    for vm in failed:
+        assert fresh(vm).state is State.ERROR
+        behind.heat.delete(str(vm.stack_id))
+    ids, ada_id = [vm.id for vm in failed], ada.id
+    clock.forward(90)
+
+    def retry() -> None:
+        person = db.session.get_one(User, ada_id)
+        for vm_id in ids:
+            vms.ask(db.session.get_one(Vm, vm_id), Event.RETRY, by=person)
+
+    with meanwhile(app, "GET", HEAT, retry):
+        polling.poll(lab.id)
+    assert [fresh(vm).state for vm in failed] == [State.REQUESTED] * 2
+    work()
+    assert [fresh(vm).state for vm in failed] == [State.ACTIVE] * 2
+
+
 def test_a_stack_that_goes_before_its_deletion_is_sent_is_gone(
     ada: User, lab: Tenant, app: Flask, cloud: Control, work: Worker
 ) -> None:
