@@ -28,7 +28,7 @@ from portal.domain.people import sending
 from portal.domain.store import keyring, verification, volatile, wake
 from portal.domain.store.db import db
 from portal.domain.tenants import doctor as doctoring
-from portal.domain.vms import changing, ladder, leases, polling, provisioning, removals
+from portal.domain.vms import changing, ladder, leases, polling, provisioning, removals, screens
 from portal.domain.vms import handover as handovers
 from portal.domain.vms import power as powers
 from portal.domain.vms import reconcile as reconciling
@@ -181,6 +181,11 @@ def settle(finding_id: str, request_id: str | None = None) -> None:
 def change(change_id: str, request_id: str | None = None) -> None:
     """Goes on with a change of a VM."""
     _do("change", changing.step, change_id, request_id)
+
+
+def screen(vm_id: str, request_id: str | None = None) -> None:
+    """Fetches the address of a VM's graphical console."""
+    _do("screen", screens.fetch, vm_id, request_id)
 
 
 def removal(vm_id: str, request_id: str | None = None) -> None:

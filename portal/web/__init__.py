@@ -65,6 +65,7 @@ def _everyones() -> tuple[ModuleType, ...]:
         bulk,
         catalog,
         changes,
+        consoles,
         health,
         help,
         home,
@@ -80,7 +81,7 @@ def _everyones() -> tuple[ModuleType, ...]:
     )
 
     pages = (auth, home, account, links, catalog, keys, bulk, inventory, launch, usage, members, notices)
-    return (*pages, changes, help, webhooks, health, metrics)
+    return (*pages, changes, consoles, help, webhooks, health, metrics)
 
 
 def _admins() -> tuple[ModuleType, ...]:

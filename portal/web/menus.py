@@ -33,13 +33,16 @@ def of_vm(vm: Vm) -> list[Item]:
     why = changes.why_not(vm, current_user)
     address = "Release its address" if vm.public_ip else "Give it an address"
     no_address = "" if vm.public_ip else wishes.no_address(vm)
-    return [
+    found = [
         Item("Name, description, tags", "pencil", "changes.about", vm, described),
         Item("Resize", "scaling", "changes.resize", vm, why or _needs(vm, Role.FLAVOR)),
         Item("Firewall", "shield", "changes.firewall", vm, why or _no_firewall(vm)),
-        Item("Extend its lease", "calendar-clock", "changes.lease", vm, leases.why_not(vm, current_user)),
         Item(address, "globe", "changes.address", vm, why or no_address),
     ]
+    if vm.lease_ends_at:
+        lease = leases.why_not(vm, current_user)
+        found.append(Item("Extend its lease", "calendar-clock", "changes.lease", vm, lease))
+    return found
 
 
 def _needs(vm: Vm, role: Role) -> str:

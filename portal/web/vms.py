@@ -45,7 +45,7 @@ def live(vm_id: UUID) -> ResponseReturnValue:
     return panel("vms/_vm.html", **_facts(vms.get(vm_id, for_=current_user)))
 
 
-@blueprint.post("/<uuid:vm_id>/<any(start, stop, reboot):action>")
+@blueprint.post("/<uuid:vm_id>/<any(start, stop, reboot, reset):action>")
 @needs(Permission.VM_POWER)
 def switch(vm_id: UUID, action: str) -> ResponseReturnValue:
     """Starts, stops or restarts it."""
@@ -101,27 +101,6 @@ def keep(vm_id: UUID) -> ResponseReturnValue:
     vm = vms.get(vm_id, for_=current_user)
     removals.undo(vm, by=current_user)
     return redirect(url_for(".show", vm_id=vm.id))
-
-
-@blueprint.get("/<uuid:vm_id>/console")
-@needs(Permission.VM_CONSOLE)
-def console(vm_id: UUID) -> ResponseReturnValue:
-    """The console output as last fetched; htmx gets the panel."""
-    vm = vms.get(vm_id, for_=current_user)
-    access.require(current_user, Permission.VM_CONSOLE, vm.tenant_id)
-    facts = {"vm": vm, "console": power.console(vm), "can_fetch": power.has_console(vm, current_user)}
-    return (
-        panel("vms/_console.html", **facts) if request.htmx else render_template("vms/console.html", **facts)
-    )
-
-
-@blueprint.post("/<uuid:vm_id>/console")
-@needs(Permission.VM_CONSOLE)
-def fetch_console(vm_id: UUID) -> ResponseReturnValue:
-    """Has the console output fetched; its page waits for it."""
-    vm = vms.get(vm_id, for_=current_user)
-    power.ask_console(vm, by=current_user)
-    return redirect(url_for(".console", vm_id=vm.id))
 
 
 def _facts(vm: Vm) -> dict[str, Any]:

@@ -60,6 +60,11 @@ def console(vm_id: UUID) -> None:
     _put(CHORES, "console", vm_id)
 
 
+def screen(vm_id: UUID) -> None:
+    """Somebody should fetch the address of this VM's graphical console."""
+    _put(CHORES, "screen", vm_id)
+
+
 def catalog(tenant_id: UUID) -> None:
     """Somebody should look what the tenant's cloud offers now."""
     _put(CHORES, "refresh", tenant_id)

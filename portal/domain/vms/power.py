@@ -29,6 +29,7 @@ OVER = 3
 PACE = timedelta(seconds=1)
 _CONSOLE_KEPT = 900.0
 _CONSOLE_PATIENCE = 30.0
+_FOLLOWED = 300.0
 CONSOLE_LINES = 300
 
 
@@ -38,6 +39,7 @@ class Action(StrEnum):
     START = "start"
     STOP = "stop"
     REBOOT = "reboot"
+    RESET = "reset"
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,7 @@ class Console:
     fetched_at: datetime | None
     pending: bool
     trouble: str = ""
+    following: bool = False
 
 
 # Server statuses of Nova in which an action makes sense, and the one it leads to.
@@ -55,17 +58,23 @@ _FROM = {
     Action.START: {"SHUTOFF"},
     Action.STOP: {"ACTIVE"},
     Action.REBOOT: {"ACTIVE"},
+    Action.RESET: {"ACTIVE", "REBOOT", "PAUSED", "ERROR"},
 }
-_TO = {Action.START: "ACTIVE", Action.STOP: "SHUTOFF", Action.REBOOT: "ACTIVE"}
+_TO = {Action.START: "ACTIVE", Action.STOP: "SHUTOFF", Action.REBOOT: "ACTIVE", Action.RESET: "ACTIVE"}
 _DOES: dict[Action, Callable[[Cloud, str], None]] = {
     Action.START: lambda cloud, server_id: cloud.nova.start(server_id),
     Action.STOP: lambda cloud, server_id: cloud.nova.stop(server_id),
     Action.REBOOT: lambda cloud, server_id: cloud.nova.reboot(server_id, hard=False),
+    Action.RESET: lambda cloud, server_id: cloud.nova.reboot(server_id, hard=True),
 }
 
 
 # What people call it: while an action is on its way, and at rest by Nova's status.
-_UNDERWAY = {Action.START: "starting", Action.STOP: "stopping", Action.REBOOT: "rebooting"}
+_UNDERWAY = {
+    Action.START: "starting",
+    Action.STOP: "stopping",
+    **dict.fromkeys((Action.REBOOT, Action.RESET), "rebooting"),
+}
 _AT_REST = {
     "ACTIVE": "running",
     "SHUTOFF": "stopped",
@@ -209,15 +218,28 @@ def has_console(vm: Vm, user: User) -> bool:
     return there and access.allows(user, Permission.VM_CONSOLE, vm.tenant_id)
 
 
-def ask_console(vm: Vm, *, by: User) -> None:
-    """Has the console output fetched. Raises Forbidden, or Refused where there is no server."""
+def ask_console(vm: Vm, *, by: User, follow: bool = False) -> None:
+    """Has the console output fetched, or followed for some minutes while somebody looks.
+
+    Raises Forbidden, or Refused where there is no server.
+    """
     access.require(by, Permission.VM_CONSOLE, vm.tenant_id)
     if not has_console(vm, by):
         raise Refused(f"{vm.name} has no console now.")
     with transaction():
         audit.record("vm.console", by=by, tenant_id=vm.tenant_id, vm_id=vm.id)
     volatile.keep(f"console-asked:{vm.id}", "1", seconds=_CONSOLE_PATIENCE)
+    if follow:
+        volatile.keep(f"console-follow:{vm.id}", "1", seconds=_FOLLOWED)
     wake.console(vm.id)
+
+
+def look_again(vm: Vm) -> None:
+    """Has the output fetched anew where it is followed and nobody is at it."""
+    seen = console(vm)
+    if seen.following and not seen.pending:
+        volatile.keep(f"console-asked:{vm.id}", "1", seconds=_CONSOLE_PATIENCE)
+        wake.console(vm.id)
 
 
 def fetch_console(vm_id: UUID) -> None:
@@ -239,4 +261,5 @@ def console(vm: Vm) -> Console:
     pending = volatile.recall(f"console-asked:{vm.id}") is not None
     kept = json.loads(volatile.recall(f"console:{vm.id}") or "{}")
     fetched_at = datetime.fromisoformat(kept["at"]).astimezone(UTC) if kept else None
-    return Console(kept.get("text", ""), fetched_at, pending, kept.get("trouble", ""))
+    following = volatile.recall(f"console-follow:{vm.id}") is not None
+    return Console(kept.get("text", ""), fetched_at, pending, kept.get("trouble", ""), following)

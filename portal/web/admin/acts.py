@@ -27,6 +27,8 @@ ACTS = {
     "vm.start": "Had a VM started",
     "vm.stop": "Had a VM stopped",
     "vm.reboot": "Had a VM restarted",
+    "vm.reset": "Had a VM restarted the hard way",
+    "vm.console_opened": "Opened a VM's graphical console",
     "vm.resize": "Had a VM resized",
     "vm.firewall": "Had a VM's firewall changed",
     "vm.attach_ip": "Had a VM given a public address",

@@ -5,10 +5,10 @@ from datetime import timedelta
 import pytest
 
 from portal.domain.people.models import User
-from portal.domain.store.db import now
+from portal.domain.store.db import db, now
 from portal.domain.store.errors import Forbidden, NotFound, Refused
 from portal.domain.tenants.models import Tenant
-from portal.domain.vms import explain, inventory, lifecycle, matters, power, quotas, vms
+from portal.domain.vms import explain, inventory, lifecycle, matters, power, quotas, screens, vms
 from portal.domain.vms.inventory import Tally, Wanted
 from portal.domain.vms.lifecycle import Event, State
 from portal.domain.vms.models import Vm
@@ -137,7 +137,7 @@ def test_a_stack_that_never_ends_loses_patience_and_may_recover(
 
 
 def test_stop_start_and_reboot(vm: Vm, ada: User, work: Worker) -> None:
-    assert power.actions(vm, ada) == [Action.STOP, Action.REBOOT]
+    assert power.actions(vm, ada) == [Action.STOP, Action.REBOOT, Action.RESET]
     power.ask(vm, Action.STOP, by=ada)
     assert power.actions(fresh(vm), ada) == []
     work()
@@ -147,6 +147,8 @@ def test_stop_start_and_reboot(vm: Vm, ada: User, work: Worker) -> None:
     work()
     assert fresh(vm).power == "ACTIVE"
     power.ask(vm, Action.REBOOT, by=ada)
+    work()
+    power.ask(fresh(vm), Action.RESET, by=ada)
     work()
     assert (fresh(vm).power, vm.power_asked, vm.power_trouble) == ("ACTIVE", None, None)
 
@@ -189,6 +191,35 @@ def test_the_console_is_fetched_by_a_worker_and_kept_for_a_while(vm: Vm, ada: Us
     assert not fetched.pending
     assert fetched.fetched_at
     assert now() - fetched.fetched_at < timedelta(minutes=1)
+
+
+def test_a_console_is_followed_while_somebody_looks(vm: Vm, ada: User, clock: Clock) -> None:
+    power.look_again(vm)
+    assert not power.console(vm).pending
+    power.ask_console(vm, by=ada, follow=True)
+    power.look_again(vm)
+    power.fetch_console(vm.id)
+    assert (power.console(vm).following, power.console(vm).pending) == (True, False)
+    power.look_again(vm)
+    assert power.console(vm).pending
+
+
+def test_the_address_of_a_screen_is_shown_once(vm: Vm, ada: User, sam: User, cloud: Control) -> None:
+    assert screens.take(vm) == screens.Screen()
+    screens.ask(vm, by=ada)
+    assert screens.take(vm).pending
+    screens.fetch(vm.id)
+    assert screens.take(vm).url.startswith("http://127.0.0.1:6080/")
+    assert screens.take(vm) == screens.Screen()
+    cloud.faults.add(Fault("status", "POST", "compute", r"/remote-consoles$", status=500))
+    screens.fetch(vm.id)
+    assert "OpenStack" in screens.take(vm).trouble
+    with pytest.raises(Forbidden):
+        screens.ask(vm, by=sam)
+    vm.server_id = None
+    with pytest.raises(Refused):
+        screens.ask(vm, by=ada)
+    db.session.rollback()
 
 
 def test_a_console_that_can_not_be_had_says_why(vm: Vm, ada: User, cloud: Control) -> None:

@@ -186,6 +186,8 @@ ROWS: dict[str, Row] = {
     "vms.plan": Row(WORK),
     "vms.retry": Row(WORK, foreign=NOBODY),
     "vms.show": Row(ALL, foreign=STAFF),
+    "vms.ask_screen": Row(WORK, foreign=NOBODY),
+    "vms.screen": Row(WORK, foreign=NOBODY),
     "vms.switch": Row(WORK, foreign=NOBODY),
     "webhooks.remove": Row(ALL, foreign=NOBODY),
     "webhooks.renew": Row(ALL, foreign=NOBODY),

@@ -2,7 +2,7 @@
 
 from portal.domain.people.models import User
 from portal.domain.tenants.models import Tenant
-from portal.domain.vms import changes
+from portal.domain.vms import changes, power, screens
 from portal.domain.vms.models import State, Vm
 from portal.openstack.cloud import Cloud
 from portal.sandbox.control import Control
@@ -131,3 +131,23 @@ def test_a_lease_is_extended_by_a_click(
 
 def test_what_has_no_lease_says_so(browser: Page, vm: Vm) -> None:
     assert "It has no lease" in browser.get(f"/vms/{vm.id}/lease").text
+
+
+def test_the_console_is_followed_and_the_screen_linked_once(browser: Page, vm: Vm) -> None:
+    followed = browser.get(f"/vms/{vm.id}/console").form(button="Follow it").submit()
+    assert "Followed for some minutes" in followed.text
+    power.fetch_console(vm.id)
+    panel = browser.get(f"/vms/{vm.id}/console", htmx=True)
+    assert panel.one("//*[@id='console']").get("hx-trigger") == "every 1000ms"
+    asked = browser.get(f"/vms/{vm.id}").follow("Graphical console").form("/screen").submit()
+    assert "Asking OpenStack" in asked.text
+    screens.fetch(vm.id)
+    panel = browser.get(f"/vms/{vm.id}/screen", htmx=True)
+    assert panel.links["Open the console"].startswith("http://127.0.0.1:6080/")
+    assert "Open the console" not in browser.get(f"/vms/{vm.id}/screen").links
+
+
+def test_a_hard_restart_says_what_it_risks(browser: Page, vm: Vm) -> None:
+    page = browser.get(f"/vms/{vm.id}")
+    assert "As if the plug were pulled" in page.words("//*[@id='more']")[0]
+    assert "Restarting" in page.form("/reset").submit().text
