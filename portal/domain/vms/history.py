@@ -117,7 +117,7 @@ def words_of(offering: str) -> Mapping[str, str]:
 
 def undoing(name: str, action: str = "DELETE") -> str:
     """What is done to a resource that isn't being made."""
-    verb = {"DELETE": "Removing"}.get(action, action.capitalize())
+    verb = {"DELETE": "Removing", "UPDATE": "Changing"}.get(action, action.capitalize())
     return f"{verb} {name.replace('_', ' ')}…"
 
 
