@@ -55,7 +55,7 @@ def connect(robin: Person, name: str) -> None:
     page.get_by_label("Keystone's address").fill(lab.AUTH_URL)
     page.get_by_label("Region", exact=False).first.fill("RegionOne")
     robin.press("Connect")
-    expect(page.get_by_text(f"{name} is connected.")).to_be_visible(timeout=PATIENCE)
+    expect(page.locator("main").get_by_text(f"{name} is connected.")).to_be_visible(timeout=PATIENCE)
 
 
 def give_a_credential(robin: Person, secret: ApplicationCredential) -> None:
@@ -99,7 +99,7 @@ def test_a_tenant_is_connected_and_its_first_member_launches_a_vm(
     for field, amount in (("VMs", "2"), ("vCPU", "4"), ("Memory", "8")):
         page.get_by_label(field).first.fill(amount)
     robin.press("Keep them")
-    expect(page.get_by_text("The quotas are kept.")).to_be_visible()
+    expect(page.locator("main").get_by_text("The quotas are kept.")).to_be_visible()
     page.goto(home)
     step(robin, "Members")
     page.get_by_label("E-mail address").fill(email)
@@ -112,7 +112,7 @@ def test_a_tenant_is_connected_and_its_first_member_launches_a_vm(
     kim.page.get_by_label("Your name").fill("Kim New")
     kim.page.get_by_label("Password").fill(PASSWORD)
     kim.press("Make my account")
-    expect(kim.page.get_by_text("Welcome, Kim New.")).to_be_visible()
+    expect(kim.page.locator("main").get_by_text("Welcome, Kim New.")).to_be_visible()
     kim.launch().sees("Active", within=PATIENCE)
     page.goto(home)
-    expect(page.get_by_text("Members can't do all of it yet")).to_have_count(0)
+    expect(page.locator("main").get_by_text("Members can't do all of it yet")).to_have_count(0)
