@@ -107,6 +107,7 @@ def _facts(vm: Vm) -> dict[str, Any]:
     """What a VM's page and its panel are drawn from; all of it from the portal's own tables."""
     notices.seen(vm.id, by=current_user)
     change, removal = changes.latest(vm), removals.seconds_left(vm)
+    events = history.events_of(vm)
     return {
         "vm": vm,
         "every": changes.wait(change) or vms.wait(vm) or (None if removal is None else 1.0),
@@ -122,8 +123,8 @@ def _facts(vm: Vm) -> dict[str, Any]:
         "power_actions": power.actions(vm, current_user),
         "actions": vms.actions(vm, current_user),
         "has_console": power.has_console(vm, current_user),
-        "progress": progress.of(vm),
-        "timeline": history.timeline(vm),
+        "progress": progress.of(vm, events),
+        "timeline": history.timeline(vm, events),
         "seconds": history.elapsed(vm),
         "findings": findings.of_vm(vm),
         "finding_words": KINDS,

@@ -10,6 +10,7 @@ from sqlalchemy import delete, func, select
 
 from portal.domain.store.db import db
 from portal.domain.tenants.models import Tenant
+from portal.domain.vms.listed import Listed
 from portal.domain.vms.models import FinishedLaunch, HeatEvent, State, Vm
 
 # So many launches of a template and size are kept and counted: the newest, since clouds change.
@@ -57,7 +58,7 @@ def usual(tenant: Tenant, offering: str, size: str) -> Usual:
     return Usual(len(found), same_size=False)
 
 
-def of(vm: Vm) -> Usual:
+def of(vm: Vm | Listed) -> Usual:
     """What was usual when the VM was asked for."""
     return Usual(**vm.usual) if vm.usual else Usual()
 

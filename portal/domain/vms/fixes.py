@@ -37,10 +37,9 @@ class Offer:
 
 def offered(vm: Vm, user: User) -> list[Offer]:
     """The fixes that fit the failure and can be had now. Only for who launched it: the answers are theirs."""
-    draft = _draft(vm)
-    if not draft or vm.owner_id != user.id or not vm.failure or not lifecycle.allows(vm, Event.RETRY):
+    if vm.owner_id != user.id or not vm.failure or not lifecycle.allows(vm, Event.RETRY):
         return []
-    if not access.allows(user, Permission.VM_LAUNCH, vm.tenant_id):
+    if not access.allows(user, Permission.VM_LAUNCH, vm.tenant_id) or not _draft(vm):
         return []
     try:
         offering = shelf.get(vm.offering)

@@ -10,6 +10,7 @@ from sqlalchemy import select
 from portal.domain.catalog import hot, shelf
 from portal.domain.store.db import db, now, transaction
 from portal.domain.vms import explain
+from portal.domain.vms.listed import Listed
 from portal.domain.vms.models import HeatEvent, State, Transition, Vm
 from portal.openstack.cloud import Cloud
 from portal.openstack.heat import Stack
@@ -59,8 +60,9 @@ def collect(vm: Vm, stack: Stack, cloud: Cloud) -> None:
                 )
 
 
-def timeline(vm: Vm) -> list[Entry]:
-    """Transitions and Heat events together, newest first."""
+def timeline(vm: Vm, events: Sequence[HeatEvent] | None = None) -> list[Entry]:
+    """Transitions and Heat events together, newest first. `events`: its own, where they were read."""
+    events = events_of(vm) if events is None else events
     told = words(vm)
     moves = db.session.scalars(select(Transition).where(Transition.vm_id == vm.id).order_by(Transition.id))
     entries = [
@@ -73,7 +75,6 @@ def timeline(vm: Vm) -> list[Entry]:
         )
         for move in moves
     ]
-    events = _events(vm)
     # A beginning is news only until its end is there.
     ended = {_what(event) for event in events if not event.status.endswith("IN_PROGRESS")}
     entries += [
@@ -94,7 +95,7 @@ def timeline(vm: Vm) -> list[Entry]:
 def stored(vm: Vm) -> tuple[Sequence[Transition], Sequence[HeatEvent]]:
     """The VM's moves and its Heat events as they are kept, oldest first."""
     moves = select(Transition).where(Transition.vm_id == vm.id).order_by(Transition.id)
-    return db.session.scalars(moves).all(), _events(vm)
+    return db.session.scalars(moves).all(), events_of(vm)
 
 
 def elapsed(vm: Vm) -> float:
@@ -126,10 +127,10 @@ def vm_stack_name(vm_id: UUID) -> str:
     return f"vm-{vm_id}"
 
 
-def _events(vm: Vm) -> Sequence[HeatEvent]:
-    return db.session.scalars(
-        select(HeatEvent).where(HeatEvent.vm_id == vm.id).order_by(HeatEvent.at, HeatEvent.position)
-    ).all()
+def events_of(*vms: Vm | Listed) -> Sequence[HeatEvent]:
+    """What Heat told of the VMs' stacks, oldest first."""
+    told = select(HeatEvent).where(HeatEvent.vm_id.in_([vm.id for vm in vms]))
+    return db.session.scalars(told.order_by(HeatEvent.at, HeatEvent.position)).all()
 
 
 def _what(event: HeatEvent) -> tuple[str, str, str]:

@@ -2,14 +2,14 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from math import ceil
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, case, func, or_, select, tuple_
+from sqlalchemy import ColumnElement, case, func, or_, select, tuple_
 from sqlalchemy.orm import InstrumentedAttribute, contains_eager, load_only, selectinload
 
 from portal.domain.people import access
@@ -18,7 +18,9 @@ from portal.domain.people.models import User
 from portal.domain.store import audit
 from portal.domain.store.db import db, transaction
 from portal.domain.tenants.models import Tenant
+from portal.domain.vms import listed
 from portal.domain.vms.lifecycle import WORKING
+from portal.domain.vms.listed import Listed
 from portal.domain.vms.models import State, Vm, VmTag
 
 __all__ = ["Page", "Sort", "Tally", "Vm", "Wanted", "export", "images", "newest", "search", "sortable"]
@@ -33,13 +35,11 @@ MOST_TAGGED = 500
 # So many a menu holds.
 MOST_TAGS = 200
 EXPORTED_AT_ONCE = 500
-# What a list shows of a VM.
-_LISTED = (
-    *(Vm.name, Vm.state, Vm.state_since, Vm.power, Vm.power_asked, Vm.trouble, Vm.private_ip, Vm.public_ip),
-    *(Vm.offering, Vm.image_name, Vm.spec, Vm.requested_at, Vm.owner_id, Vm.tenant_id, Vm.stack_id, Vm.usual),
-    *(Vm.delete_due_at, Vm.delete_cause),
+# What a file of them tells of a VM.
+_EXPORTED = (
+    *(Vm.name, Vm.state, Vm.power, Vm.private_ip, Vm.public_ip, Vm.offering, Vm.image_name, Vm.spec),
+    *(Vm.vcpus, Vm.ram_mib, Vm.gpus, Vm.requested_at, Vm.lease_ends_at, Vm.description),
 )
-_EXPORTED = (Vm.vcpus, Vm.ram_mib, Vm.gpus, Vm.lease_ends_at, Vm.description)
 
 
 class Sort(StrEnum):
@@ -76,8 +76,7 @@ class Wanted:
 class Page:
     """One page of a list, with tags by VM; `more`: there are more than `total`, which nobody counted."""
 
-    items: Sequence[Vm]
-    tags: Mapping[UUID, Sequence[str]]
+    items: Sequence[Listed]
     total: int
     page: int
     pages: int
@@ -123,23 +122,23 @@ def search(user: User, wanted: Wanted, *, page: int = 1) -> Page:
     conditions = _conditions(user, wanted)
     sort = wanted.sort if wanted.sort in sortable(user, wanted) else Sort.LAUNCHED
     order = [each.desc() if wanted.down else each.asc() for each in _ORDERS[sort]]
-    chosen = _shown().where(*conditions).order_by(*order, Vm.id).limit(PER_PAGE)
-    found = db.session.scalars(chosen.limit(PER_PAGE + 1)).all() if page <= 1 else []
+    chosen = listed.question().where(*conditions).order_by(*order, Vm.id).limit(PER_PAGE)
+    found = listed.read(chosen.limit(PER_PAGE + 1)) if page <= 1 else []
     if page <= 1 and len(found) <= PER_PAGE:  # all of it, so there is nothing to count
-        return Page(found, _tags_of(found), len(found), 1, 1)
+        return Page(found, len(found), 1, 1)
     counted = select(Vm.id).where(*conditions).limit(MOST_COUNTED + 1).subquery()
     total = db.session.scalar(select(func.count()).select_from(counted)) or 0
     more, total = total > MOST_COUNTED, min(total, MOST_COUNTED)
     pages = max(1, ceil(total / PER_PAGE))
     page = min(max(1, page), pages)
-    found = found[:PER_PAGE] or db.session.scalars(chosen.offset((page - 1) * PER_PAGE)).all()
-    return Page(found, _tags_of(found), total, page, pages, more)
+    found = found[:PER_PAGE] or listed.read(chosen.offset((page - 1) * PER_PAGE))
+    return Page(found, total, page, pages, more)
 
 
-def newest(user: User, tenant_id: UUID | None, *, most: int) -> Sequence[Vm]:
+def newest(user: User, tenant_id: UUID | None, *, most: int) -> Sequence[Listed]:
     """The VMs launched last that the person may see; of one tenant, or of all of them."""
-    chosen = _shown().where(*_conditions(user, Wanted(tenant_id=tenant_id)))
-    return db.session.scalars(chosen.order_by(Vm.requested_at.desc(), Vm.id).limit(most)).all()
+    chosen = listed.question().where(*_conditions(user, Wanted(tenant_id=tenant_id)))
+    return listed.read(chosen.order_by(Vm.requested_at.desc(), Vm.id).limit(most))
 
 
 def sortable(user: User, wanted: Wanted) -> Sequence[Sort]:
@@ -185,15 +184,6 @@ def tally(user: User, tenant_id: UUID | None) -> Tally:
     )
 
 
-def _tags_of(found: Sequence[Vm]) -> dict[UUID, list[str]]:
-    """As plain rows: a list is drawn often, and few VMs have tags."""
-    rows = select(VmTag.vm_id, VmTag.tag).where(VmTag.vm_id.in_([vm.id for vm in found]))
-    tagged: dict[UUID, list[str]] = {}
-    for vm_id, tag in db.session.execute(rows.order_by(VmTag.tag)):
-        tagged.setdefault(vm_id, []).append(tag)
-    return tagged
-
-
 def export(user: User, wanted: Wanted) -> Iterator[Vm]:
     """All that is found, the newest first, read as it is asked for; the audit tells of it."""
     sought = {
@@ -207,8 +197,15 @@ def export(user: User, wanted: Wanted) -> Iterator[Vm]:
 def _all(user: User, wanted: Wanted) -> Iterator[Vm]:
     conditions, place = _conditions(user, wanted), tuple_(Vm.requested_at, Vm.id)
     rest = (
-        _shown(*_EXPORTED)
-        .options(selectinload(Vm.tag_rows))
+        select(Vm)
+        .join(Vm.owner)
+        .join(Vm.tenant)
+        .options(
+            load_only(*_EXPORTED, raiseload=True),
+            contains_eager(Vm.owner).load_only(User.name, User.email),
+            contains_eager(Vm.tenant).load_only(Tenant.name),
+            selectinload(Vm.tag_rows),
+        )
         .where(*conditions)
         .order_by(Vm.requested_at.desc(), Vm.id.desc())
         .limit(EXPORTED_AT_ONCE)
@@ -219,20 +216,6 @@ def _all(user: User, wanted: Wanted) -> Iterator[Vm]:
         last = (found[-1].requested_at, found[-1].id)
         db.session.expunge_all()  # what was written out needn't stay in memory
         found = db.session.scalars(rest.where(place < last)).all()
-
-
-def _shown(*more: Any) -> Select[Vm]:
-    """What a list needs of a VM, and more; its owner and its tenant. What it doesn't show stays away."""
-    return (
-        select(Vm)
-        .join(Vm.owner)
-        .join(Vm.tenant)
-        .options(
-            load_only(*_LISTED, *more, raiseload=True),
-            contains_eager(Vm.owner).load_only(User.name, User.email),
-            contains_eager(Vm.tenant).load_only(Tenant.name),
-        )
-    )
 
 
 def _within_tenants(user: User, wanted: Wanted) -> bool:

@@ -10,6 +10,7 @@ from sqlalchemy import func, select
 from portal.domain.store.db import db, now
 from portal.domain.vms import durations, history
 from portal.domain.vms.durations import Usual
+from portal.domain.vms.listed import Listed
 from portal.domain.vms.models import HeatEvent, State, Vm
 
 # By resource: when what goes on with it began, and the newest event of that.
@@ -96,27 +97,31 @@ class Progress:
         return self.usual.most is not None and self.seconds > self.usual.most
 
 
-def of(vm: Vm) -> Progress:
-    """The VM's progress, with its queue while it waits for its turn."""
+def of(vm: Vm, events: Sequence[HeatEvent] | None = None) -> Progress:
+    """The progress, with its queue while it waits for its turn. `events`: its own, where they were read."""
     ahead = _ahead(vm) if vm.state is State.REQUESTED else 0
-    return _progress(vm, _latest([vm]).get(vm.id, {}), history.words(vm), ahead)
+    told = history.events_of(vm) if events is None else events
+    return _progress(vm, _latest([vm], told).get(vm.id, {}), history.words(vm), ahead)
 
 
-def of_many(vms: Sequence[Vm]) -> dict[UUID, Progress]:
+def of_many(vms: Sequence[Listed]) -> dict[UUID, Progress]:
     """The progress of those that are being made or deleted, by id; for lists, with one question for all."""
     moving = [vm for vm in vms if vm.state in {State.PROVISIONING, State.DELETING}]
-    events = _latest(moving) if moving else {}
+    events = _latest(moving, history.events_of(*moving)) if moving else {}
     return {vm.id: _progress(vm, events.get(vm.id, {}), history.words_of(vm.offering)) for vm in moving}
 
 
-def _latest(vms: Sequence[Vm]) -> Mapping[UUID, Told]:
-    """What the stored events tell of each VM's stack, in one question."""
+def _resources(vm: Vm | Listed) -> Sequence[str]:
+    """The resources of the VM's stack by name, as its template has them."""
+    return (vm.spec.get("resources") if isinstance(vm, Vm) else vm.resources) or ()
+
+
+def _latest(vms: Sequence[Vm] | Sequence[Listed], events: Sequence[HeatEvent]) -> Mapping[UUID, Told]:
+    """What the stored events tell of each VM's stack."""
     stacks = {vm.id: vm.stack_id for vm in vms}
     actions = {vm.id: _action(vm) for vm in vms}
     found: dict[UUID, dict[str, tuple[datetime | None, HeatEvent]]] = {}
-    for event in db.session.scalars(
-        select(HeatEvent).where(HeatEvent.vm_id.in_(list(stacks))).order_by(HeatEvent.at, HeatEvent.position)
-    ):
+    for event in events:
         of_stack = event.stack_id == stacks[event.vm_id] and event.resource != f"vm-{event.vm_id}"
         if not of_stack or not event.status.startswith(actions[event.vm_id]):
             continue
@@ -126,14 +131,14 @@ def _latest(vms: Sequence[Vm]) -> Mapping[UUID, Told]:
     return found
 
 
-def _action(vm: Vm) -> str:
+def _action(vm: Vm | Listed) -> str:
     return "DELETE" if vm.state in {State.DELETING, State.DELETED} else "CREATE"
 
 
-def _progress(vm: Vm, told: Told, words: Mapping[str, str], ahead: int = 0) -> Progress:
+def _progress(vm: Vm | Listed, told: Told, words: Mapping[str, str], ahead: int = 0) -> Progress:
     creates = _action(vm) == "CREATE"
     usual = durations.of(vm) if creates else Usual()
-    names = list(dict.fromkeys([*vm.spec.get("resources", ()), *told]))
+    names = list(dict.fromkeys([*_resources(vm), *told]))
     said = words if creates else {name: history.undoing(name) for name in names}
     steps = [_step(name, said.get(name, name), told.get(name), usual) for name in names]
     return Progress(steps, vm.state_since, usual, _bar(steps, vm.state_since), ahead)

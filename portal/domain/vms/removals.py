@@ -17,6 +17,7 @@ from portal.domain.store.db import db, now, transaction
 from portal.domain.store.errors import Refused
 from portal.domain.vms import lifecycle, vms
 from portal.domain.vms.lifecycle import Event
+from portal.domain.vms.listed import Listed
 from portal.domain.vms.models import State, Vm
 
 # So long a person may think better of it.
@@ -67,14 +68,14 @@ def undo(vm: Vm, *, by: User) -> None:
         raise Refused(f"The deletion of {vm.name} has begun, so it can't be taken back.")
 
 
-def seconds_left(vm: Vm) -> int | None:
+def seconds_left(vm: Vm | Listed) -> int | None:
     """How many seconds are left to take back what a person asked for; None: there is nothing to take back."""
     if vm.delete_due_at is None or vm.delete_cause != ASKED or vm.state in ENDED:
         return None
     return max(0, round((vm.delete_due_at - now()).total_seconds()))
 
 
-def wait(vm: Vm) -> float | None:
+def wait(vm: Vm | Listed) -> float | None:
     """After how many seconds there may be news of this VM, one that will be deleted among them."""
     return vms.wait(vm) or (None if seconds_left(vm) is None else PACE)
 

@@ -12,6 +12,7 @@ from portal.domain.store.db import db, now, transaction
 from portal.domain.store.errors import NotFound, Refused
 from portal.domain.vms import lifecycle, power, quotas, retrying
 from portal.domain.vms.lifecycle import Event
+from portal.domain.vms.listed import Listed
 from portal.domain.vms.models import State, Vm
 
 __all__ = ["Event", "State", "Vm", "actions", "ask", "get", "is_awaiting", "wait"]
@@ -59,7 +60,7 @@ def actions(vm: Vm, user: User) -> list[Event]:
     ]
 
 
-def wait(vm: Vm) -> float | None:
+def wait(vm: Vm | Listed) -> float | None:
     """After how many seconds there may be news of this VM; None: there is nothing to wait for."""
     if vm.power_asked:
         return power.PACE.total_seconds()
