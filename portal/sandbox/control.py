@@ -67,7 +67,7 @@ class Control:
     def delete_server(self, server_id: str) -> None:
         """Take a server away behind Heat's back. Raises KeyError when there is none."""
         with self._world.lock:
-            compute.bury(self._world, self._world.tables["server"][server_id])
+            compute.delete(self._world, self._world.tables["server"][server_id])
             self._world.save()
 
     def delete_image(self, image_id: str) -> None:
