@@ -130,7 +130,7 @@ def test_a_launch_beyond_the_quota_names_what_still_fits(browser: Page, lab: Ten
     limited(lab, vcpus=smallest.vcpus)
     made = draft(ada, lab, flavor=largest.os_id)
     answer = browser.get(f"/launch/{made.id}/review")
-    assert f"vCPU: {largest.vcpus} wanted, {smallest.vcpus} of {smallest.vcpus} left" in answer.text
+    assert f"vCPU: {largest.vcpus:,} wanted, {smallest.vcpus} of {smallest.vcpus} left" in answer.text
     assert "These sizes still fit: " in answer.text
     assert smallest.name in answer.text
     assert answer.links["ask for more"] == f"/usage/{lab.id}"
