@@ -6,7 +6,7 @@ has is not sent again, and sent twice it would do no harm.
 
 import logging
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -103,9 +103,10 @@ def _look(change: Change, vm: Vm, cloud: Cloud) -> None:
 
 def _act(change: Change, vm: Vm, stack: Stack, cloud: Cloud, goal: Mapping[str, Any]) -> None:
     """Sends the update after a preview has proven that nothing is lost by it."""
+    ours = change.due_at  # read before the cloud thinks: the record is read anew after that
     if harm := _harm(cloud.heat.preview(stack.id, stack.name, goal), change.kind):
         _refused(change, vm, harm)
-    elif _note_sent(change):
+    elif _note_sent(change.id, ours):
         cloud.heat.update(stack.id, stack.name, goal, timeout_mins=UPDATE_MINUTES)
         _write(change.id, due_at=now() + PACE, trouble=None)
 
@@ -160,13 +161,13 @@ def _has(stack: Stack, goal: Mapping[str, Any]) -> bool:
     return all(stack.parameters.get(name, "").lower() == str(value).lower() for name, value in goal.items())
 
 
-def _note_sent(change: Change) -> bool:
+def _note_sent(change_id: UUID, ours: datetime | None) -> bool:
     """Writes down that an update is about to be sent; False: somebody else is at it, or it has ended."""
     moment = now()
     with transaction():
         noted = db.session.execute(
             update(Change)
-            .where(Change.id == change.id, Change.ended_at.is_(None), Change.due_at == change.due_at)
+            .where(Change.id == change_id, Change.ended_at.is_(None), Change.due_at == ours)
             .values(sent_at=moment, due_at=moment + claims.LEASE)
             .execution_options(synchronize_session=False)
         )

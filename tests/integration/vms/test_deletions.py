@@ -150,11 +150,13 @@ def test_a_lost_port_that_somebody_uses_is_left_alone_and_told(
     assert only(Finding).kind is FindingKind.STUCK_DELETE
 
 
+@pytest.mark.parametrize("status", [409, 404])
 def test_what_the_cloud_keeps_of_what_was_lost_doesnt_stop_the_tries(
-    vm: Vm, ada: User, cloud: Control, work: Worker
+    status: int, vm: Vm, ada: User, cloud: Control, work: Worker
 ) -> None:
+    """Nor what went by itself meanwhile."""
     lose_a_port(cloud, vm)
-    cloud.faults.add(Fault("status", "DELETE", "network", "/ports/lost", status=409, times=1))
+    cloud.faults.add(Fault("status", "DELETE", "network", "/ports/lost", status=status, times=1))
     vms.ask(vm, Event.DELETE, by=ada)
     work()
     assert fresh(vm).state is State.DELETED
