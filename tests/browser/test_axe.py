@@ -98,17 +98,17 @@ def seen() -> set[str]:
 
 @pytest.fixture
 def inspect(
-    seen: set[str], new_context: CreateContextCallback, portal: Running, house: House
+    seen: set[str], new_context: CreateContextCallback, furnished: Running, house: House
 ) -> Iterator[Callable[[str], Inspector]]:
     """Somebody of that kind, signed in, who must have found nothing in the end."""
     made = []
 
     def come(actor: str) -> Inspector:
-        context = new_context()
+        context = new_context(base_url=furnished.url)
         context.add_init_script(AXE)
         page = context.new_page()
         if actor in house.people:
-            Person(page, portal).sign_in(house.people[actor].email, PASSWORD if actor == NEWCOMER else "")
+            Person(page, furnished).sign_in(house.people[actor].email, PASSWORD if actor == NEWCOMER else "")
         made.append(Inspector(page, seen))
         return made[-1]
 

@@ -49,12 +49,12 @@ def test_pictures_for_the_readme(
 def test_pictures_of_every_page(
     actor: str,
     new_context: CreateContextCallback,
-    portal: Running,
+    furnished: Running,
     house: House,
 ) -> None:
-    page = new_context(reduced_motion="reduce").new_page()
+    page = new_context(base_url=furnished.url, reduced_motion="reduce").new_page()
     if actor in house.people:
-        Person(page, portal).sign_in(house.people[actor].email, PASSWORD if actor == NEWCOMER else "")
+        Person(page, furnished).sign_in(house.people[actor].email, PASSWORD if actor == NEWCOMER else "")
     taken: set[str] = set()
     for address in house.addresses(actor):
         answer = page.request.get(address, max_redirects=0)
