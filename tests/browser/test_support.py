@@ -2,6 +2,7 @@
 
 import re
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
 
@@ -24,8 +25,9 @@ def sam(mistakes: list[str], new_context: CreateContextCallback, portal: Running
     return Person(new_context().new_page(), portal).sign_in("sam@example.org")
 
 
-def launch_in_vain(ada: Person) -> tuple[str, str]:
-    """A launch that no host has room for; answers the VM's name and the address it had got."""
+@pytest.fixture
+def in_vain(ada: Person) -> Iterator[tuple[str, str]]:
+    """A launch that no host has room for: the VM's name and the address it had got. Its GPU is given back."""
     name = new_name()
     ada.begin("GPU workstation")
     ada.page.get_by_label("Name", exact=True).first.fill(name)
@@ -34,7 +36,9 @@ def launch_in_vain(ada: Person) -> tuple[str, str]:
     ada.page.get_by_role("checkbox", name="Public address").check()
     ada.press("Next").press("Launch").sees("Failed")
     ada.page.goto("/vms/")
-    return name, ada.page.get_by_role("row", name=name).locator("code").first.inner_text()
+    yield name, ada.page.get_by_role("row", name=name).locator("code").first.inner_text()
+    ada.page.get_by_role("link", name=name, exact=True).click()
+    ada.press("Delete").press("Delete now").sees("Deleted")
 
 
 def look(page: Page, pictures: Path, name: str) -> None:
@@ -45,9 +49,9 @@ def look(page: Page, pictures: Path, name: str) -> None:
 
 
 def test_support_finds_the_cause_of_a_failed_launch_from_an_address(
-    ada: Person, sam: Person, tmp_path: Path
+    in_vain: tuple[str, str], sam: Person, tmp_path: Path
 ) -> None:
-    name, address = launch_in_vain(ada)
+    name, address = in_vain
     box = sam.page.get_by_role("searchbox", name="Find in all tenants")
     box.fill(address)
     box.press("Enter")
@@ -83,13 +87,13 @@ def test_the_search_follows_what_is_typed(ada: Person, sam: Person) -> None:
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_the_pages_of_support_on_a_phone(
-    ada: Person,
+    in_vain: tuple[str, str],
     new_context: CreateContextCallback,
     portal: Running,
     tmp_path: Path,
     scheme: Literal["light", "dark"],
 ) -> None:
-    _, address = launch_in_vain(ada)
+    _, address = in_vain
     sam = Person(new_context(color_scheme=scheme).new_page(), portal).sign_in("sam@example.org")
     sam.page.set_viewport_size(PHONE)
     sam.page.goto(f"/admin/search?q={address}")
