@@ -19,7 +19,7 @@ test: .venv/.dev ## Unit, integration and browser tests (ARGS="-k word" goes to 
 	@.ci/setup browser
 ifeq ($(strip $(ARGS)),)
 	@$(PYTEST) tests/unit tests/integration --cov -n 2 --dist loadfile
-	@$(PYTEST) tests/browser
+	@$(PYTEST) tests/browser -n 2 --dist loadfile
 else
 	@$(PYTEST) tests/unit tests/integration tests/browser $(ARGS)
 endif
@@ -67,7 +67,7 @@ chaos: .venv/.dev ## Everything is killed at random under N launches; counts wha
 	@$(PY) -m tests.chaos $(or $(N),500) --seed $(or $(SEED),1) --share $(or $(SHARE),1)
 
 test-chaos: .venv/.dev ## The process killed at every step, any order against a model, three small storms
-	@$(PYTEST) tests/chaos $(ARGS)
+	@$(PYTEST) tests/chaos $(or $(ARGS),-n 2 --dist worksteal)
 
 migration: .venv/.dev ## A migration from the models as they are now (M="Add notices")
 	@$(if $(M),,$(error Say what it does: make migration M="Add notices"))

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from playwright.sync_api import BrowserContext, ConsoleMessage, Error, Page, ViewportSize
+from playwright.sync_api import BrowserContext, ConsoleMessage, Error, Page, ViewportSize, expect
 
 from tests.browser.person import Person
 from tests.support import running
@@ -14,6 +14,8 @@ from tests.support.walking import House, furnish
 
 WIDE: ViewportSize = {"width": 1280, "height": 820}
 PHONE: ViewportSize = {"width": 390, "height": 844}
+# A page of a busy machine takes longer than the five seconds that Playwright gives it.
+expect.set_options(timeout=20_000)
 
 
 @pytest.fixture(scope="session")

@@ -8,8 +8,7 @@ from typing import Literal
 
 import axe_playwright_python
 import pytest
-from playwright.sync_api import Page, ViewportSize
-from pytest_playwright import CreateContextCallback
+from playwright.sync_api import Browser, Page, ViewportSize
 
 from tests.browser.conftest import PHONE, WIDE
 from tests.browser.person import Person
@@ -98,13 +97,13 @@ def seen() -> set[str]:
 
 @pytest.fixture
 def inspect(
-    seen: set[str], new_context: CreateContextCallback, furnished: Running, house: House
+    seen: set[str], browser: Browser, furnished: Running, house: House
 ) -> Iterator[Callable[[str], Inspector]]:
     """Somebody of that kind, signed in, who must have found nothing in the end."""
     made = []
 
     def come(actor: str) -> Inspector:
-        context = new_context(base_url=furnished.url)
+        context = browser.new_context(base_url=furnished.url, viewport=WIDE)
         context.add_init_script(AXE)
         page = context.new_page()
         if actor in house.people:
@@ -113,6 +112,8 @@ def inspect(
         return made[-1]
 
     yield come
+    for one in made:
+        one.page.context.close()
     found = [words for one in made for words in one.found]
     assert not found, "\n".join(found)
 

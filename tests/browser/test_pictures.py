@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Literal
 
 import pytest
-from playwright.sync_api import Page, ViewportSize, expect
+from playwright.sync_api import Browser, Page, ViewportSize, expect
 from pytest_playwright import CreateContextCallback
 
 from portal.config import ROOT
@@ -48,11 +48,11 @@ def test_pictures_for_the_readme(
 @pytest.mark.parametrize("actor", ["anonymous", NEWCOMER, "owner", "support", "admin"])
 def test_pictures_of_every_page(
     actor: str,
-    new_context: CreateContextCallback,
+    browser: Browser,
     furnished: Running,
     house: House,
 ) -> None:
-    page = new_context(base_url=furnished.url, reduced_motion="reduce").new_page()
+    page = browser.new_context(base_url=furnished.url, viewport=WIDE, reduced_motion="reduce").new_page()
     if actor in house.people:
         Person(page, furnished).sign_in(house.people[actor].email, PASSWORD if actor == NEWCOMER else "")
     taken: set[str] = set()
