@@ -26,7 +26,7 @@ def test_five_clicks_lead_to_a_vm_that_comes_up_by_itself(ada: Person) -> None:
     ada.sees("Active")
     assert time.monotonic() - began < 10
     assert loads == []
-    expect(ada.page.get_by_text("Private address")).to_be_visible()
+    expect(ada.page.locator("main").get_by_text("Private address")).to_be_visible()
     expect(ada.page.locator("#vm[hx-trigger]")).to_have_count(0)
 
 
@@ -57,7 +57,7 @@ def test_what_was_typed_survives_the_end_of_the_browser(
     ada.page.context.close()
     again = Person(new_context().new_page(), portal).sign_in()
     again.page.goto("/vms/")
-    expect(again.page.get_by_text("typed-and-left")).to_be_visible()
+    expect(again.page.locator("main").get_by_text("typed-and-left")).to_be_visible()
     again.press("Continue")
     expect(again.page.get_by_role("heading", name="Launch a VM")).to_be_visible()
     expect(again.page.get_by_role("link", name="typed-and-left", exact=True)).to_be_visible()
@@ -77,11 +77,11 @@ def test_a_key_is_added_without_leaving_the_wizard(ada: Person) -> None:
     ada.begin("Web server").press("Next")
     ada.page.get_by_label("Greeting").fill("Hello from a test")
     if not ada.page.get_by_label("Public key").is_visible():
-        ada.page.get_by_text("Add a key").click()
+        ada.page.locator("main").get_by_text("Add a key").click()
     ada.page.get_by_label("Name", exact=True).fill("laptop")
     ada.page.get_by_label("Public key").fill("nonsense")
     ada.press("Add this key")
-    expect(ada.page.get_by_text("begins with its kind")).to_be_visible()
+    expect(ada.page.locator("main").get_by_text("begins with its kind")).to_be_visible()
     ada.page.get_by_label("Public key").fill(KEY.decode())
     ada.press("Add this key")
     expect(ada.page.get_by_role("checkbox", name="laptop")).to_be_checked()
@@ -107,7 +107,7 @@ def test_the_list_moves_by_itself_and_is_searched_as_one_types(ada: Person) -> N
     row = ada.page.get_by_role("row", name=name)
     expect(row.get_by_text("Active")).to_be_visible(timeout=30_000)
     ada.page.get_by_label("Name, address, tag, image or owner").fill("nothing like this")
-    expect(ada.page.get_by_text("No VM matches")).to_be_visible()
+    expect(ada.page.locator("main").get_by_text("No VM matches")).to_be_visible()
     ada.page.get_by_label("Name, address, tag, image or owner").fill(name)
     expect(row).to_be_visible()
     assert f"q={name}" in ada.page.url
@@ -119,7 +119,7 @@ def test_all_of_it_works_without_script(ada: Person) -> None:
     ada.begin("Docker host")
     ada.page.get_by_label("Name", exact=True).first.fill("9 wrong")
     ada.press("Next")
-    expect(ada.page.get_by_text("begin with a letter")).to_be_visible()
+    expect(ada.page.locator("main").get_by_text("begin with a letter")).to_be_visible()
     ada.page.get_by_label("Name", exact=True).first.fill(name)
     ada.press("Next")
     ada.page.get_by_label("Container image").fill("nginx:alpine")

@@ -62,7 +62,7 @@ def test_support_finds_the_cause_of_a_failed_launch_from_an_address(
     sam.press(name)
     expect(sam.page).to_have_title(re.compile("Case file"))
     expect(sam.page.get_by_role("heading", name="The cloud has no machine")).to_be_visible()
-    sam.page.get_by_text("What OpenStack said").click()
+    sam.page.locator("main").get_by_text("What OpenStack said").click()
     expect(sam.page.locator("#failure-raw pre")).to_contain_text("No valid host was found")
     expect(sam.page.locator("#timeline")).to_contain_text("provisioning → error")
     look(sam.page, tmp_path, "file")
