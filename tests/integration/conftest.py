@@ -36,11 +36,11 @@ from portal.sandbox.app import create_sandbox
 from portal.sandbox.control import Control
 from portal.sandbox.server import serve
 from portal.sandbox.settings import Settings as SandboxSettings
-from tests.support import post
+from tests.support import mirrored, post
 from tests.support.page import Page
 from tests.support.post import Mailbox, Receiver
 from tests.support.tampering import unguarded
-from tests.support.world import Clock, Worker, add_person, add_tenant, outside
+from tests.support.world import Clock, Worker, add_person, connect, fresh, outside
 
 
 @dataclass(frozen=True)
@@ -195,13 +195,19 @@ def work(app: Flask, clock: Clock) -> Worker:
 @pytest.fixture
 def lab(app: Flask, sandbox: Sandbox) -> Tenant:
     """The tenant that Ada works in."""
-    return add_tenant("Research Lab", "tenant-a", sandbox.auth_url)
+    return _tenant("Research Lab", "tenant-a", sandbox)
 
 
 @pytest.fixture
 def school(app: Flask, sandbox: Sandbox) -> Tenant:
     """Another tenant, which Ada doesn't belong to."""
-    return add_tenant("Teaching", "tenant-b", sandbox.auth_url)
+    return _tenant("Teaching", "tenant-b", sandbox)
+
+
+def _tenant(name: str, project: str, sandbox: Sandbox) -> Tenant:
+    tenant = connect(name, project, sandbox.auth_url)
+    mirrored.give(tenant, project)
+    return fresh(tenant)
 
 
 @pytest.fixture

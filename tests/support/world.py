@@ -138,13 +138,19 @@ def add_person(email: str, role: Role, *tenants_of: Tenant) -> User:
 
 def add_tenant(name: str, project: str, auth_url: str, **quotas: int) -> Tenant:
     """A tenant with a restricted application credential, its catalogue read from the cloud."""
+    tenant = connect(name, project, auth_url, **quotas)
+    catalog.refresh(tenant.id)
+    return fresh(tenant)
+
+
+def connect(name: str, project: str, auth_url: str, **quotas: int) -> Tenant:
+    """A tenant with a restricted application credential, its cloud not looked at yet."""
     limits = {"quota_vms": 20, "quota_vcpus": 100, "quota_ram_mib": 262144, "quota_gpus": 2} | quotas
     tenant = tenants.create(Tenant(name=name, auth_url=auth_url, region="RegionOne", **limits))
     made = outside(project, auth_url).keystone.create_application_credential(f"portal-{project}")
     credential = credentials.register(tenant.id, made, label="test")
     with transaction():  # the doctor comes when a test asks for it
         credential.doctor_due_at = None
-    catalog.refresh(tenant.id)
     return fresh(tenant)
 
 
