@@ -2,10 +2,12 @@
 
 import logging
 from collections.abc import Sequence
+from datetime import datetime
 from uuid import UUID
 
 import redis
 from rq import Queue
+from rq.job import Job
 from rq.serializers import JSONSerializer
 
 from portal import log
@@ -132,6 +134,14 @@ def failed() -> dict[str, int]:
         raise ConnectionError("Redis does not answer.") from error
 
 
+def running_since(moment: datetime) -> int:
+    """How many jobs that began before this moment still run. Raises ConnectionError."""
+    try:
+        return sum(_runs_since(Queue(name, connection=volatile.client()), moment) for name in (VMS, CHORES))
+    except redis.exceptions.RedisError as error:
+        raise ConnectionError("Redis does not answer.") from error
+
+
 def taken(job: str, subject: str) -> None:
     """A worker begins with it: what is asked from now on is a job of its own."""
     try:
@@ -166,6 +176,12 @@ def _enqueue(queue: str, job: str, subject: str | list[str]) -> None:
         )
     except redis.exceptions.RedisError as error:
         logger.warning("not queued, the clock will: %s %s (%s)", job, subject, type(error).__name__)
+
+
+def _runs_since(queue: Queue, moment: datetime) -> int:
+    running = queue.started_job_registry.get_job_ids(cleanup=False)
+    jobs = Job.fetch_many(running, volatile.client(), JSONSerializer)
+    return sum(1 for job in jobs if job and job.started_at and job.started_at < moment)
 
 
 def _marker(job: str, subject: str) -> str:

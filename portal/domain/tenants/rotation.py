@@ -20,8 +20,8 @@ from portal.domain.tenants import credentials, making
 from portal.domain.tenants.credentials import Secret
 from portal.domain.tenants.models import Checkup, Credential, Standing, Tenant
 
-# Longer than any step that began under the old credential may still take.
-GRACE = timedelta(seconds=120)
+# Longer than any page that began under the old credential may still take; jobs are waited for one by one.
+GRACE = timedelta(seconds=60)
 DRAINS = {
     "0": ("as soon as its work has ended", GRACE),
     "60": ("an hour from now", timedelta(hours=1)),

@@ -1,7 +1,8 @@
 """Handover from one credential to the next: what waited goes on at once, what is in flight ends first.
 
-Heat holds the token that a create or delete was sent with until it is done, so the old credential is revoked
-only when nothing sent under it is on its way any more. Looks and later requests use the new one at once.
+Heat holds the token that a create or delete was sent with until it is done, and a job keeps the client that
+it began with, so the old credential is revoked only when neither is on its way any more. Whatever begins
+later uses the new one.
 """
 
 from datetime import timedelta
@@ -11,13 +12,17 @@ from sqlalchemy import ColumnElement, and_, func, or_, select, update
 
 from portal.domain.store import wake
 from portal.domain.store.db import db, now, transaction
-from portal.domain.tenants import revoking, rotation
+from portal.domain.tenants import revoking
 from portal.domain.tenants.credentials import Credential
 from portal.domain.vms.models import State, Vm
 
 PACE = timedelta(seconds=5)
 # No token lives longer than this on a sane cloud: what Heat does with one by then has failed already.
 LONGEST = timedelta(minutes=90)
+# Workers' clocks may be off by so much.
+SKEW = timedelta(seconds=30)
+# A create that a job sent later than this was sent under the new one.
+LAST = timedelta(seconds=wake.JOB_SECONDS)
 
 
 def in_flight(credential: Credential) -> int:
@@ -31,11 +36,10 @@ def step(credential_id: UUID) -> None:
     if credential is None:
         return
     due = credential.revoke_at or now()
-    left = in_flight(credential)
     if now() < due:
         revoking.put_back(credential, min(due - now(), timedelta(minutes=1)))
-    elif left and now() < due + LONGEST and credential.revoke_sent_at is None:
-        revoking.put_back(credential, PACE, f"VMs that Heat still works on under it: {left}.")
+    elif now() < due + LONGEST and credential.revoke_sent_at is None and (left := _left(credential)):
+        revoking.put_back(credential, PACE, left)
     else:
         revoking.revoke(credential)
 
@@ -56,8 +60,19 @@ def resume(tenant_id: UUID) -> None:
         wake.tenant(tenant_id)
 
 
+def _left(credential: Credential) -> str:
+    """What is still on its way under it, in words."""
+    if left := in_flight(credential):
+        return f"VMs that Heat still works on under it: {left}."
+    try:
+        jobs = wake.running_since((credential.retired_at or now()) + SKEW)
+    except ConnectionError:
+        return "Redis doesn't answer, so nobody knows whether jobs still use it."
+    return f"Jobs that may still use it: {jobs}." if jobs else ""
+
+
 def _sent_under(credential: Credential) -> ColumnElement[bool]:
-    until = (credential.retired_at or now()) + rotation.GRACE
+    until = (credential.retired_at or now()) + LAST
     making = and_(Vm.state.in_((State.REQUESTED, State.PROVISIONING)), Vm.create_sent_at <= until)
     deleting = and_(Vm.state == State.DELETING, Vm.delete_sent_at <= until)
     return and_(Vm.tenant_id == credential.tenant_id, or_(making, deleting))

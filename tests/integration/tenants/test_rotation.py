@@ -5,9 +5,15 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from flask import Flask
+from rq import Queue
+from rq.executions import Execution
+from rq.job import Job
+from rq.serializers import JSONSerializer
 from sqlalchemy import select, update
 
 from portal.domain.people.models import User
+from portal.domain.store import volatile, wake
 from portal.domain.store.db import db, now, transaction
 from portal.domain.store.errors import Forbidden, NotFound, Refused
 from portal.domain.store.models import AuditEntry
@@ -85,7 +91,7 @@ def test_a_rotation_from_the_paste_to_the_end(
     row = staged(lab, new(sandbox), root, work)
     rotation.switch(lab.id, drain=timedelta(), by=root)
     assert standing(old, row) == [Standing.DRAINING, Standing.CURRENT]
-    drained(work, 60)
+    drained(work, 50)
     assert standing(old) == [Standing.DRAINING]
     drained(work)
     assert standing(old, row) == [Standing.REVOKED, Standing.CURRENT]
@@ -127,6 +133,55 @@ def test_what_was_begun_under_the_old_one_ends_before_it_goes(
     assert fresh(vm).state is State.ACTIVE
     assert standing(old) == [Standing.REVOKED]
     assert [call for call in calls if call.status >= 400 or not call.status] == []
+
+
+@pytest.fixture
+def running(app: Flask) -> Job:
+    """A job that a worker began with just now."""
+    job = Queue(wake.VMS, connection=volatile.client(), serializer=JSONSerializer).enqueue_call(
+        "portal.worker.step"
+    )
+    with volatile.client().pipeline() as pipeline:
+        job.prepare_for_execution("somebody", pipeline)
+        Execution.create(job, 3600, pipeline)
+        pipeline.execute()
+    return job
+
+
+def test_a_job_that_began_under_the_old_one_ends_before_it_goes(
+    running: Job, lab: Tenant, root: User, sandbox: Sandbox, work: Worker
+) -> None:
+    old = switched(lab, new(sandbox), new(sandbox), root, work)
+    drained(work)
+    assert standing(old) == [Standing.DRAINING]
+    assert old.note == "Jobs that may still use it: 1."
+    running.delete()
+    drained(work, 10)
+    assert standing(old) == [Standing.REVOKED]
+
+
+def test_a_job_that_began_later_holds_nothing_up(
+    lab: Tenant, root: User, sandbox: Sandbox, work: Worker, request: pytest.FixtureRequest
+) -> None:
+    old = switched(lab, new(sandbox), new(sandbox), root, work)
+    work.clock.forward(40)
+    request.getfixturevalue("running")
+    drained(work)
+    assert standing(old) == [Standing.REVOKED]
+
+
+def test_nothing_is_revoked_while_nobody_knows_what_runs(
+    lab: Tenant, root: User, sandbox: Sandbox, work: Worker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old = switched(lab, new(sandbox), new(sandbox), root, work)
+    with monkeypatch.context() as away:
+        away.setattr(volatile, "_client", [])
+        volatile.connect("redis://127.0.0.1:9")
+        drained(work)
+    assert standing(old) == [Standing.DRAINING]
+    assert "Redis doesn't answer" in (old.note or "")
+    drained(work, 10)
+    assert standing(old) == [Standing.REVOKED]
 
 
 def test_work_that_never_ends_holds_nothing_up_for_ever(
