@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from portal.domain.catalog.hot import Parameter, Role
-from portal.domain.vms import answers, offers, particulars
+from portal.domain.vms import answers, offers, particulars, presets
 from portal.domain.vms.drafts import Review
 from portal.web import filters
 from portal.web.fields import Question
@@ -133,14 +133,21 @@ def _widget(parameter: Parameter, value: Any, choices: Sequence[tuple[str, str]]
     if parameter.type == "boolean":
         return "switch"
     if choices:
-        several = parameter.type == "comma_delimited_list"
-        return "boxes" if several else "radios" if len(choices) <= MANY else "select"
+        return _picked_by(parameter, len(choices))
     if parameter.hidden:
         return "secret"
     if parameter.type == "number" and _is_number(value):
         return "number"
     is_long = parameter.type == "json" or len(str(parameter.default or "")) > ONE_LINE
     return "area" if is_long else "text"
+
+
+def _picked_by(parameter: Parameter, count: int) -> str:
+    if parameter.name == presets.FIREWALL:
+        return "firewall"
+    if parameter.type == "comma_delimited_list":
+        return "boxes"
+    return "radios" if count <= MANY else "select"
 
 
 def _shown(widget: str, value: Any) -> Any:

@@ -157,5 +157,6 @@ def _sizes(vm: Vm, form: Resize) -> str:
 
 
 def _presets(vm: Vm, form: Firewall) -> str:
-    why = changes.why_not(vm, current_user)
-    return render_template("changes/firewall.html", vm=vm, form=form, why=why, presets=wishes.firewalls(vm))
+    why = changes.why_not(vm, current_user) or wishes.fixed(vm)
+    presets, chosen = wishes.firewalls(vm), wishes.preset_of(vm)
+    return render_template("changes/firewall.html", vm=vm, form=form, why=why, presets=presets, chosen=chosen)

@@ -160,7 +160,8 @@ class NetworkProfile(Base):
     """A network members may launch in, and whether a floating IP can be had there.
 
     `os_name` is Neutron's name for it, `name` the admin's, the same until one is given. `offered`: by the
-    admin. `external_chosen`: the external network is the admin's choice, not the first of them.
+    admin. `external_chosen`: the external network is the admin's choice, not the first of them. `firewall`:
+    the preset that VMs in it have; None: as their people choose.
     """
 
     __tablename__ = "network_profiles"
@@ -178,6 +179,7 @@ class NetworkProfile(Base):
     external_network_name: Mapped[str | None]
     external_chosen: Mapped[bool] = mapped_column(default=False)
     floating_ips_allowed: Mapped[bool] = mapped_column(default=True)
+    firewall: Mapped[str | None]
     offered: Mapped[bool] = mapped_column(default=True)
     gone: Mapped[bool] = mapped_column(default=False)
 

@@ -19,12 +19,20 @@ from portal.openstack.neutron import Network, Subnet
 
 @dataclass(frozen=True)
 class Wish:
-    """How an admin wants a network offered; `external`: the id of where floating IPs come from, "" as is."""
+    """How an admin wants a network offered; `external`: the id of where floating IPs come from, "" as is.
+
+    `firewall`: the preset that VMs in it have, "" for as their people choose.
+    """
 
     name: str
     offered: bool
     floating_ips: bool
     external: str = ""
+    firewall: str = ""
+
+
+# The firewalls that templates know by these words.
+PRESETS = ("ssh", "mine", "web", "closed")
 
 
 @dataclass(frozen=True)
@@ -48,6 +56,12 @@ def no_way_out(network: NetworkProfile | None) -> str:
     if network.external_network_id:
         return "An administrator allows no floating IPs in this network."
     return "This network has no way out, so it can't have a floating IP."
+
+
+def find(tenant_id: UUID, network_id: str) -> NetworkProfile | None:
+    """The network with this id in Neutron, also while it is switched off."""
+    named = (NetworkProfile.tenant_id == tenant_id, NetworkProfile.network_id == network_id)
+    return db.session.scalar(select(NetworkProfile).where(*named))
 
 
 def mirror(tenant_id: UUID, networks: Sequence[Network], subnets: Sequence[Subnet]) -> None:
@@ -120,9 +134,12 @@ def change(profile: NetworkProfile, wish: Wish, *, by: User) -> None:
         outer = {one["id"]: one["name"] for one in tenant.external_networks}
         if wish.external and wish.external not in outer:
             raise Refused("Neutron doesn't show this external network any more.", field="external")
+        if wish.firewall not in ("", *PRESETS):
+            raise Refused("Choose one of the firewalls.", field="firewall")
         before = _said(profile)
         profile.name = " ".join(wish.name.split()) or profile.os_name
         profile.offered, profile.floating_ips_allowed = wish.offered, wish.floating_ips
+        profile.firewall = wish.firewall or None
         if wish.external and wish.external != profile.external_network_id:
             profile.external_network_id, profile.external_network_name = wish.external, outer[wish.external]
             profile.external_chosen = True
@@ -131,5 +148,5 @@ def change(profile: NetworkProfile, wish: Wish, *, by: User) -> None:
 
 
 def _said(profile: NetworkProfile) -> dict[str, Any]:
-    names = ("name", "offered", "floating_ips_allowed", "external_network_id")
+    names = ("name", "offered", "floating_ips_allowed", "external_network_id", "firewall")
     return {name: getattr(profile, name) for name in names}

@@ -17,7 +17,7 @@ from portal.domain.people.models import User
 from portal.domain.store import vault
 from portal.domain.store.db import db
 from portal.domain.tenants import networks, tenants
-from portal.domain.vms import names, particulars
+from portal.domain.vms import names, particulars, presets
 from portal.domain.vms.models import LaunchDraft
 
 # The firewall that lets SSH in from what the role SSH_FROM says.
@@ -70,7 +70,33 @@ def first(
         for parameter in offering.template.asked
         if parameter.has_default and not parameter.hidden
     }
-    return defaults | found | particulars.FIRST
+    return defaults | found | particulars.FIRST | preset(offering, tenant_id, found)
+
+
+def preset(offering: Offering, tenant_id: UUID, typed: Mapping[str, Any]) -> dict[str, str]:
+    """The firewall that the picked network has by an admin's choice; nothing: the person chooses."""
+    picked = typed.get(_where(offering))
+    found = (
+        one.profile
+        for one in networks.subnets(tenants.networks(tenant_id))
+        if picked in (one.profile.network_id, one.id)
+    )
+    chosen = presets.of(offering.template, next(found, None))
+    return {presets.FIREWALL: chosen} if chosen else {}
+
+
+def settled(draft: LaunchDraft, offering: Offering, given: Mapping[str, Any]) -> dict[str, Any]:
+    """The answers, and where they pick another network the firewall that an admin chose for it."""
+    place = _where(offering)
+    if given.get(place) in (None, draft.answers.get(place)):
+        return dict(given)
+    return dict(given) | preset(offering, draft.tenant_id, given)
+
+
+def _where(offering: Offering) -> str:
+    """The parameter that says in which network: the network itself, or the subnet."""
+    roles = names_by_role(offering)
+    return roles.get(Role.NETWORK) or (roles[Role.SUBNET] if asks_subnet(offering) else "")
 
 
 def _machine(
@@ -128,7 +154,7 @@ def asks_subnet(offering: Offering) -> bool:
 
 def matters(parameter: Parameter, typed: Mapping[str, Any]) -> bool:
     """Whether the answer counts: where SSH may come from does with the firewall that asks for it."""
-    return parameter.role is not Role.SSH_FROM or typed.get("firewall", ONLY_SOME) == ONLY_SOME
+    return parameter.role is not Role.SSH_FROM or typed.get(presets.FIREWALL, ONLY_SOME) == ONLY_SOME
 
 
 def secret_names(offering: Offering) -> set[str]:

@@ -107,9 +107,13 @@ def open_of(user: User) -> list[LaunchDraft]:
 
 
 def answer(draft: LaunchDraft, given: Mapping[str, Any], *, by: User) -> None:
-    """Keeps the answers as typed, right or wrong; `check` says what is wrong with them."""
+    """Keeps the answers as typed, right or wrong; `check` says what is wrong with them.
+
+    Another network brings the firewall that an admin chose for it.
+    """
     _own(draft, by)
-    _write(draft, **answers.columns(draft, shelf.get(draft.offering), given))
+    offering = shelf.get(draft.offering)
+    _write(draft, **answers.columns(draft, offering, answers.settled(draft, offering, given)))
 
 
 def change(draft: LaunchDraft, offering_name: str, *, by: User) -> None:
@@ -118,6 +122,7 @@ def change(draft: LaunchDraft, offering_name: str, *, by: User) -> None:
     offering = _offering(offering_name, db.session.get_one(Tenant, draft.tenant_id))
     first = answers.first(offering, draft.tenant_id, by)
     missing = {name: value for name, value in first.items() if not draft.answers.get(name)}
+    missing |= answers.preset(offering, draft.tenant_id, draft.answers | missing)
     _write(draft, offering=offering_name, **answers.columns(draft, offering, missing))
     roles = answers.names_by_role(offering)
     picked = [roles[role] for role in (Role.IMAGE, Role.FLAVOR) if role in roles]

@@ -11,7 +11,7 @@ from portal.domain.catalog.shelf import Offering
 from portal.domain.store.db import db
 from portal.domain.tenants import networks, standing, tenants
 from portal.domain.tenants.models import NetworkProfile, Tenant
-from portal.domain.vms import answers, lifecycle, names, particulars, quotas
+from portal.domain.vms import answers, lifecycle, names, particulars, presets, quotas
 from portal.domain.vms.models import LaunchDraft, Vm
 from portal.domain.vms.particulars import Particulars
 
@@ -51,6 +51,11 @@ class Review:
         return {one.name for one in asked if not answers.matters(one, self.typed)}
 
     @property
+    def preset(self) -> str:
+        """The firewall that an admin chose for its network; empty: the person chooses."""
+        return presets.of(self.offering.template, self.network)
+
+    @property
     def cost(self) -> quotas.Amount:
         """What all of them need."""
         return self.each.times(self.told.count)
@@ -73,9 +78,7 @@ def check(draft: LaunchDraft) -> Review:
     picks = _Picks(typed, role)
     image = picks.one(Role.IMAGE, catalog.images_for(tenant.id, offering), "os_id", "image")
     flavor = picks.one(Role.FLAVOR, catalog.flavors(tenant.id), "os_id", "size")
-    profiles = tenants.networks(tenant.id)
-    network = picks.one(Role.NETWORK, profiles, "network_id", "network")
-    subnet = _subnet(picks, offering, profiles, network)
+    network, subnet = _place(picks, offering, tenants.networks(tenant.id))
     floating_ip = answers.is_yes(typed.get(role.get(Role.FLOATING_IP, ""), ""))
     chosen_keys = keys.chosen(draft.user_id, list(typed.get(role.get(Role.SSH_KEYS, ""), []) or []))
     checked = offering.template.validate(_asked(offering, typed))
@@ -88,7 +91,7 @@ def check(draft: LaunchDraft) -> Review:
         values=checked.values,
         image=image,
         flavor=flavor,
-        network=network or (subnet.profile if subnet else None),
+        network=network,
         subnet=subnet,
         keys=chosen_keys,
         floating_ip=floating_ip,
@@ -98,7 +101,8 @@ def check(draft: LaunchDraft) -> Review:
         typed=typed,
         problems=picks.problems
         | _size_problem(role, flavor, offering, image)
-        | _address_problem(role, network or (subnet.profile if subnet else None), wanted=floating_ip)
+        | _address_problem(role, network, wanted=floating_ip)
+        | _firewall_problem(offering, network, checked.values)
         | _name_problem(draft, role, typed, told.count)
         | _user_data_problem(role, typed, chosen_keys)
         | _quota_problem(lines)
@@ -135,14 +139,15 @@ class _Picks:
         return told
 
 
-def _subnet(
-    picks: _Picks, offering: Offering, profiles: Sequence[NetworkProfile], network: NetworkProfile | None
-) -> networks.Choice | None:
-    """The one that was picked, where the template asks; else the first of the network."""
+def _place(
+    picks: _Picks, offering: Offering, profiles: Sequence[NetworkProfile]
+) -> tuple[NetworkProfile | None, networks.Choice | None]:
+    """The subnet that was picked and its network, where the template asks; else a network and its first."""
     if answers.asks_subnet(offering):
-        found: networks.Choice | None = picks.one(Role.SUBNET, networks.subnets(profiles), "id", "subnet")
-        return found
-    return next(iter(networks.subnets([network] if network else [])), None)
+        subnet: networks.Choice | None = picks.one(Role.SUBNET, networks.subnets(profiles), "id", "subnet")
+        return subnet.profile if subnet else None, subnet
+    network = picks.one(Role.NETWORK, profiles, "network_id", "network")
+    return network, next(iter(networks.subnets([network] if network else [])), None)
 
 
 def _asked(offering: Offering, typed: Mapping[str, Any]) -> dict[str, str]:
@@ -187,6 +192,15 @@ def _again_problem(draft: LaunchDraft, count: int) -> dict[str, str]:
     if not lifecycle.allows(vm, lifecycle.Event.RETRY):
         return {AGAIN: f"{vm.name} is {vm.state.value} now: there is nothing to try again."}
     return {particulars.COUNT: "One VM is tried again: launch others by themselves."} if count > 1 else {}
+
+
+def _firewall_problem(
+    offering: Offering, network: NetworkProfile | None, values: Mapping[str, Any]
+) -> dict[str, str]:
+    parameter, preset = offering.template.parameter(presets.FIREWALL), presets.of(offering.template, network)
+    if parameter is None or not preset or values.get(parameter.name) == preset:
+        return {}
+    return {parameter.name: presets.explain(offering.say(parameter, preset))}
 
 
 def _name_problem(

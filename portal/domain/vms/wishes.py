@@ -15,13 +15,14 @@ from portal.domain.catalog.shelf import Offering
 from portal.domain.store import vault
 from portal.domain.store.db import db
 from portal.domain.store.errors import Refused
-from portal.domain.tenants import tenants
-from portal.domain.vms import changes, quotas
+from portal.domain.tenants import networks, tenants
+from portal.domain.vms import changes, presets, quotas
+from portal.domain.vms.answers import ONLY_SOME
 from portal.domain.vms.changes import Wish
 from portal.domain.vms.models import ChangeKind, Vm
 from portal.domain.vms.provisioning import sealed_place
 
-FIREWALL = "firewall"
+FIREWALL = presets.FIREWALL
 
 
 @dataclass(frozen=True)
@@ -92,15 +93,32 @@ def firewalls(vm: Vm) -> list[tuple[str, str]]:
     return [(value, say(vm, parameter, value)) for value in parameter.choices] if parameter else []
 
 
+def preset_of(vm: Vm) -> str:
+    """The firewall that an admin chose for the VM's network; empty: its people choose."""
+    network = networks.find(vm.tenant_id, (vm.spec.get("network") or {}).get("id", ""))
+    return presets.of(template_of(vm), network)
+
+
+def fixed(vm: Vm) -> str:
+    """Why the VM keeps the firewall that it has; empty: there is something to change. Raises Refused."""
+    chosen = preset_of(vm)
+    if not chosen or (chosen == ONLY_SOME and can(vm, Role.SSH_FROM)):
+        return ""
+    is_so = parameters(vm).get(FIREWALL) == chosen
+    return presets.explain(dict(firewalls(vm))[chosen]) if is_so else ""
+
+
 def firewall(vm: Vm, preset: str, ssh_from: str = "") -> Wish:
     """The VM behind another firewall; `ssh_from` counts where its template knows it. Raises Refused."""
     template = template_of(vm)
     parameter = template.parameter(FIREWALL)
     if parameter is None or preset not in parameter.choices:
         raise Refused("Choose one of the firewalls.", field="firewall")
+    if (chosen := preset_of(vm)) not in ("", preset):
+        raise Refused(presets.explain(say(vm, parameter, chosen)), field="firewall")
     wanted: dict[str, Any] = {FIREWALL: preset}
     source = template.filled_by(Role.SSH_FROM)
-    if source and ssh_from and preset == "mine":
+    if source and ssh_from and preset == ONLY_SOME:
         checked = template.validate({source.name: ssh_from}, partial=True)
         if checked.errors:
             raise Refused(checked.errors[source.name], field="ssh_from")

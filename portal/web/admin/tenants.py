@@ -18,6 +18,7 @@ from portal.domain.tenants.places import Place
 from portal.domain.tenants.tenants import Tenant
 from portal.domain.vms import archiving, quotas, roster
 from portal.domain.vms.roster import Shown
+from portal.web.admin.words import FIREWALLS
 from portal.web.forms import accepted, choices
 from portal.web.guards import needs
 from portal.web.panels import panel
@@ -88,6 +89,12 @@ class NetworkForm(FlaskForm):
     offered = BooleanField("Offer it to members")
     floating_ips = BooleanField("Allow floating IPs")
     external = SelectField("Floating IPs from", validate_choice=False)
+    firewall = SelectField(
+        "Firewall",
+        choices=choices(FIREWALLS),
+        validate_choice=False,
+        description="Applies to launches and changes from now on; VMs that are there keep theirs.",
+    )
 
 
 @blueprint.get("/")
@@ -225,7 +232,8 @@ def change_network(tenant_id: UUID, network_id: UUID) -> ResponseReturnValue:
     floating_ips = (
         form.floating_ips.data or not tenant.external_networks
     )  # without any there is no box to tick
-    wish = networks.Wish(form.name.data or "", form.offered.data, floating_ips, form.external.data or "")
+    picked = (form.external.data or "", form.firewall.data or "")
+    wish = networks.Wish(form.name.data or "", form.offered.data, floating_ips, *picked)
     if form.validate():
         accepted(form, networks.change, network, wish, by=current_user)
     if form.errors:
@@ -268,6 +276,7 @@ def _networks(tenant: Tenant, wrong: dict[UUID, NetworkForm] | None = None) -> d
         "tenant": tenant,
         "networks": found,
         "forms": forms,
+        "firewalls": dict(FIREWALLS),
         "every": None if found or tenant.catalog_checked_at else FOLLOW_SECONDS,
         "steps": steps_of(tenant, "networks"),
         "may_manage": _may_manage(),
@@ -281,6 +290,7 @@ def _network_form(tenant: Tenant, network: Any, *, empty: bool = False) -> Netwo
         "offered": network.offered,
         "floating_ips": network.floating_ips_allowed,
         "external": network.external_network_id or "",
+        "firewall": network.firewall or "",
     }
     sent: dict[str, Any] = {"formdata": None} if empty else {}
     form = NetworkForm(prefix=f"{network.id}-", data=known, **sent)

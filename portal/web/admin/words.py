@@ -225,3 +225,13 @@ _SPECIAL = {
 def cure(remedy: Remedy, kind: FindingKind) -> Cure:
     """The words of a remedy for this kind of finding."""
     return _SPECIAL.get((remedy, kind)) or CURES[remedy]
+
+
+# What an admin may choose as the firewall of a network.
+FIREWALLS = [
+    ("", "As its people choose"),
+    ("ssh", "SSH from anywhere"),
+    ("mine", "SSH only from where each person says"),
+    ("web", "SSH, HTTP and HTTPS from anywhere"),
+    ("closed", "Nothing from outside"),
+]

@@ -265,7 +265,9 @@ def test_support_sees_tenants_and_changes_none(page: Page, sam: User, lab: Tenan
     assert "Connect a tenant" not in page.get("/admin/tenants/").links
     shown = page.get(f"/admin/tenants/{lab.id}")
     assert shown.all("//main//form") == []
-    assert page.get(f"/admin/tenants/{lab.id}/networks").all("//main//form") == []
+    shown = page.get(f"/admin/tenants/{lab.id}/networks")
+    assert shown.all("//main//form") == []
+    assert "Firewall: As its people choose." in shown.text
     assert page.get(f"/admin/quotas/{lab.id}").all("//main//form") == []
 
 
@@ -294,6 +296,21 @@ def test_a_network_is_renamed_and_switched_off(admin: Page, lab: Tenant, ada: Us
     assert [one.name for one in tenants.networks(lab.id)] == ["net-a"]
     gone = keep(external="00000000-0000-0000-0000-000000000000")
     assert "doesn't show this external network" in gone.errors[f"{prefix}external"]
+
+
+def test_the_firewall_of_a_network_is_chosen(admin: Page, lab: Tenant) -> None:
+    [network] = tenants.networks(lab.id)
+
+    def keep(preset: str) -> Answer:
+        form = admin.get(f"/admin/tenants/{lab.id}/networks").form(f"/networks/{network.id}")
+        sent: dict[str, Any] = {f"{network.id}-firewall": preset}
+        return form.submit(**sent)
+
+    assert "Choose one of the firewalls." in keep("open").errors[f"{network.id}-firewall"]
+    assert "VMs that are there keep theirs" in keep("closed").text
+    assert audited("network.changed")[-1].detail["after"]["firewall"] == "closed"
+    keep("")
+    assert fresh(network).firewall is None
 
 
 def test_floating_ips_come_from_the_external_network_an_admin_chose(

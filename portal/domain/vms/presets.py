@@ -1,0 +1,18 @@
+"""Presets: the firewall that an admin chose for a network, as far as a template can have it."""
+
+from portal.domain.catalog.hot import Template
+from portal.domain.tenants.models import NetworkProfile
+
+# The parameter that chooses among a template's firewalls.
+FIREWALL = "firewall"
+
+
+def of(template: Template, network: NetworkProfile | None) -> str:
+    """The preset that VMs of this template have in the network; empty: their people choose."""
+    parameter, chosen = template.parameter(FIREWALL), network.firewall if network else None
+    return chosen if chosen and parameter and chosen in parameter.choices else ""
+
+
+def explain(words: str) -> str:
+    """Why no other firewall than the one with these words can be had."""
+    return f"VMs in this network have the firewall “{words}”: an administrator chose it."
