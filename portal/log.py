@@ -61,7 +61,8 @@ class JsonLines(logging.Formatter):
                 line[name] = redact(value) if isinstance(value, str) else value
         if record.exc_info:
             line["error"] = redact(self.formatException(record.exc_info))
-        return json.dumps(line, default=str, ensure_ascii=False)
+        # In ASCII: some letters end a line or steer a terminal, and half a surrogate pair can't be written.
+        return json.dumps(line, default=str)
 
 
 def setup(level: str) -> None:

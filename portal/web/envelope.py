@@ -35,7 +35,9 @@ HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
 }
-_GOOD_ID = re.compile(r"req-[0-9a-f-]{36}|[\w.-]{8,64}")
+_GOOD_ID = re.compile(r"req-[0-9a-f-]{36}|[\w.-]{8,64}", re.ASCII)
+# Who asks, and in which request: what an address names under the same word stands beside it.
+_OURS = frozenset({"user_id", "request_id"})
 _QUIET = frozenset({"health.alive", "health.ready", "metrics.scrape"})
 
 Wsgi = Callable[[dict[str, Any], Any], Iterable[bytes]]
@@ -84,6 +86,10 @@ def _note(response: Response) -> None:
         "status": response.status_code,
         "ms": took,
         "user_id": session.get("_user_id", "").partition(":")[0] or None,
-        **{name: str(value) for name, value in (request.view_args or {}).items() if name.endswith("_id")},
+        **{
+            f"of_{name}" if name in _OURS else name: str(value)
+            for name, value in (request.view_args or {}).items()
+            if name.endswith("_id")
+        },
     }
     logger.info("%s %s %s", request.method, request.path, response.status_code, extra=facts)

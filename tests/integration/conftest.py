@@ -1,5 +1,6 @@
 """Fixtures: real Valkey, SQLite or PostgreSQL, the sandbox cloud on a port, people and tenants."""
 
+import logging
 import os
 import tempfile
 from collections.abc import Callable, Iterator
@@ -37,6 +38,7 @@ from portal.sandbox.control import Control
 from portal.sandbox.server import serve
 from portal.sandbox.settings import Settings as SandboxSettings
 from tests.support import mirrored, post
+from tests.support.hunt import Lines
 from tests.support.page import Page
 from tests.support.post import Mailbox, Receiver
 from tests.support.tampering import unguarded
@@ -247,3 +249,15 @@ def record(app: Flask) -> Callable[..., None]:
         db.session.rollback()
 
     return write
+
+
+@pytest.fixture
+def logged() -> Iterator[Lines]:
+    """All that is logged in the test, at every level."""
+    lines, root = Lines(), logging.getLogger()
+    level = root.level
+    root.addHandler(lines)
+    root.setLevel(logging.DEBUG)
+    yield lines
+    root.setLevel(level)
+    root.removeHandler(lines)

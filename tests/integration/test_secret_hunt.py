@@ -2,7 +2,6 @@
 
 import logging
 import re
-from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 from urllib.parse import quote, urlsplit
@@ -58,17 +57,6 @@ MARKS = {
         ),
     )
 } | {"master key": "m" * 32, "session key": "t" * 32, "mail password": post.PASSWORD}
-
-
-@pytest.fixture
-def logged() -> Iterator[Lines]:
-    lines, root = Lines(), logging.getLogger()
-    level = root.level
-    root.addHandler(lines)
-    root.setLevel(logging.DEBUG)
-    yield lines
-    root.setLevel(level)
-    root.removeHandler(lines)
 
 
 @pytest.fixture

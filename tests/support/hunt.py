@@ -47,9 +47,14 @@ class Lines(logging.StreamHandler):  # type: ignore[type-arg]
     """Every line that is logged, also of levels that an operator doesn't see."""
 
     def __init__(self) -> None:
-        self.text = io.StringIO()
+        self.text, self.count = io.StringIO(), 0
         super().__init__(self.text)
         self.setFormatter(log.JsonLines())
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Counts it, too."""
+        self.count += 1
+        super().emit(record)
 
 
 def dresses(secret: str) -> Iterator[bytes]:

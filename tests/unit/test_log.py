@@ -22,6 +22,15 @@ def test_a_line_bears_its_context_and_extras() -> None:
     assert log.current("request_id") is None
 
 
+@pytest.mark.parametrize("letters", ["\r\n", "\x1b[2J", "\x9b31m", "\x85", "\u2028", "\u202e", "\ud800"])
+def test_a_line_is_one_line_and_steers_no_terminal(letters: str) -> None:
+    record = logging.makeLogRecord({"msg": f"a{letters}b", "name": "test", "levelname": "INFO"})
+    told = log.JsonLines().format(record)
+    assert told.isascii()
+    assert told.isprintable()
+    assert json.loads(told)["message"] == f"a{letters}b"
+
+
 @pytest.mark.parametrize(
     "text",
     [

@@ -1,8 +1,12 @@
 """Whatever is typed anywhere is answered: too long, too large, with a byte that no text has, with markup."""
 
+import csv
+import io
+import json
 from collections.abc import Iterator
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
+from uuid import uuid4
 
 import pytest
 from flask import Flask
@@ -10,16 +14,21 @@ from sqlalchemy import delete, update
 
 from portal.domain.catalog import catalog
 from portal.domain.people.models import User
+from portal.domain.store.db import db
+from portal.domain.store.models import AuditEntry
 from portal.domain.tenants.models import NetworkProfile, Tenant
 from portal.domain.vms import answers, requests
 from portal.domain.vms.models import LaunchDraft, Vm
 from portal.sandbox.control import Control
+from tests.support.hunt import Lines
 from tests.support.page import Answer, Form, Page
 from tests.support.wizard import write
 from tests.support.world import Worker, draft, fresh, launch
 
 # The stricter of the two: lengths are limits there, and a text holds no zero byte.
 DATABASES = ("postgresql",)
+FORGED = '=1+1\r\n{"time": "forged", "user_id": "forged"}\x1b[2J\x9b31m\x85\u2028", "forged": "\u202e'
+FORMULAS, EXPORTS, ENVELOPE = set("=+-@"), ("csv", "jsonl"), "portal.web.envelope"
 MARKUP = "<img src=x onerror=alert(1)>{{ 7 * 7 }}"
 _NUMBERS = ".//input[@type='number']"
 _TEXTS = ".//input[not(@type) or @type='text' or @type='search' or @type='email' or @type='password']"
@@ -64,7 +73,7 @@ def unfinished(app: Flask, ada: User, lab: Tenant, work: Worker) -> str:
 
 @pytest.mark.parametrize("who", ["ada", "root"])
 def test_no_form_breaks_on_what_is_typed(
-    who: str, app: Flask, unfinished: str, ada: User, root: User
+    who: str, app: Flask, unfinished: str, ada: User, root: User, logged: Lines
 ) -> None:
     browser, tried = Page(app).sign_in({"ada": ada, "root": root}[who]), set[str]()
     starts = {"ada": ("/", unfinished), "root": ("/", "/admin/tenants/new")}[who]
@@ -75,11 +84,55 @@ def test_no_form_breaks_on_what_is_typed(
                 continue
             tried.add(action)
             numbers = dict.fromkeys(named(form, _NUMBERS), "9" * 5000)
-            for text in ("x" * 70_000, "zero\x00byte"):
+            for text in ("x" * 70_000, "zero\x00byte", FORGED):
                 typed: dict[str, Any] = dict.fromkeys(texts, text) | numbers
                 sent = form.submit(**typed)
                 assert sent.status < 500, (answer.url, action, text[:10])
     assert len(tried) > 8
+    assert_true(logged, {str(ada.id), str(root.id)})
+    exported_is_true(Page(app).sign_in(root))
+
+
+def test_no_header_or_address_forges_a_line(page: Page, root: User, logged: Lines) -> None:
+    letters = FORGED.replace("\n", "").replace("\r", "").encode("latin-1", "ignore").decode("latin-1")
+    names = ("X-Request-ID", "User-Agent", "Referer", "HX-Current-URL", "X-Forwarded-For", "Authorization")
+    page.sign_in(root)
+    named = uuid4()
+    for path in (
+        f"/admin/quotas/requests/{named}",
+        f"/vms/?q={quote(FORGED)}",
+        f"/{quote(FORGED)}",
+        "/healthz",
+    ):
+        assert page.get(path, headers=dict.fromkeys(names, letters)).status < 500, path
+    assert page.post("/sign-in", {"email": FORGED}, headers={"Referer": letters}).status == 400
+    lines = assert_true(logged, {str(root.id)})
+    assert {each.get("of_request_id") for each in lines} == {None, str(named)}
+    assert all(each["request_id"].startswith("req-") for each in lines if each["logger"] == ENVELOPE)
+
+
+def assert_true(logged: Lines, people: set[str]) -> list[dict[str, Any]]:
+    """As many lines as were logged, each by one of these people, none with what steers a terminal."""
+    text = logged.text.getvalue()
+    assert all(letter == "\n" or letter.isprintable() for letter in text)
+    lines: list[dict[str, Any]] = [json.loads(line) for line in text.splitlines()]
+    assert len(lines) == logged.count > 0
+    assert {each["level"] for each in lines} <= {"debug", "info", "warning", "error"}
+    assert {each.get("user_id") for each in lines} <= {None, *people}
+    assert not [each for each in lines if each["time"] == "forged" or "forged" in each]
+    return lines
+
+
+def exported_is_true(browser: Page) -> None:
+    """As many entries as were written, none of them a formula."""
+    index = browser.get("/admin/audit/")
+    files = {form: index.form(f"/export.{form}").submit().response.get_data(as_text=True) for form in EXPORTS}
+    number = db.session.query(AuditEntry).count()
+    by_line = [json.loads(line) for line in files["jsonl"].splitlines()]
+    by_cell = list(csv.DictReader(io.StringIO(files["csv"])))
+    assert (len(by_line), len(by_cell)) == (number, number - 1)
+    assert not [cell for row in by_cell for cell in row.values() if cell.lstrip()[:1] in FORMULAS]
+    assert any("forged" in json.dumps(entry["detail"]) for entry in by_line)
 
 
 def test_a_draft_thrown_away_in_another_tab_while_it_is_saved_is_told(
