@@ -105,3 +105,78 @@ def test_support_changes_nothing() -> None:
     own = {Permission.TENANT_SWITCH, Permission.KEY_MANAGE, Permission.ACCOUNT_MANAGE}
     held = EVERYWHERE[Role.SUPPORT] | IN_OWN_TENANTS[Role.SUPPORT] | AS_OWNER[Role.SUPPORT]
     assert reads <= held <= reads | own
+
+
+# What takes the proof of who answers away, as it may stand in code.
+UNPROVEN_NAMES = {"CERT_NONE", "CERT_OPTIONAL", "_create_unverified_context", "_create_stdlib_context"}
+UNPROVEN_VALUES = {
+    "verify": False,
+    "check_hostname": False,
+    "cert_reqs": "CERT_NONE",
+    "ssl_cert_reqs": "none",
+}
+# These verify nothing unless they are given a context that does.
+NEED_A_CONTEXT = {"starttls", "SMTP_SSL"}
+UNPROVEN_ON_PURPOSE = {
+    "portal/app.py: insecure=settings.insecure_http": "for development: webhooks by plain http",
+}
+
+
+def unproven(text: str) -> Iterator[str]:
+    """Where the code takes a server for what it says it is."""
+    for node in ast.walk(ast.parse(text)):
+        named = getattr(node, "attr", None) or getattr(node, "id", None) or getattr(node, "name", None)
+        if named in UNPROVEN_NAMES:
+            yield str(named)
+        called = ast.unparse(node.func).rpartition(".")[2] if isinstance(node, ast.Call) else ""
+        if called in NEED_A_CONTEXT and "context=" not in ast.unparse(node):
+            yield called
+        yield from (f"{key}={ast.unparse(value)}" for key, value in _given(node) if _is_loose(key, value))
+
+
+def _is_loose(key: str, value: ast.expr) -> bool:
+    if isinstance(value, ast.IfExp):
+        return _is_loose(key, value.body) or _is_loose(key, value.orelse)
+    said = value.value if isinstance(value, ast.Constant) else value
+    if key == "insecure":
+        return said is not False
+    return key in UNPROVEN_VALUES and said in (UNPROVEN_VALUES[key], None)
+
+
+def _given(node: ast.AST) -> Iterator[tuple[str, ast.expr]]:
+    """What is handed in or set by name: an argument, an attribute, an entry."""
+    if isinstance(node, ast.keyword) and node.arg:
+        yield node.arg, node.value
+    elif isinstance(node, ast.Assign):
+        yield from ((ast.unparse(each).rpartition(".")[2], node.value) for each in node.targets)
+    elif isinstance(node, ast.Dict):
+        pairs = zip(node.keys, node.values, strict=True)
+        yield from ((str(key.value), value) for key, value in pairs if isinstance(key, ast.Constant))
+
+
+def test_nobody_takes_a_server_for_what_it_says_it_is() -> None:
+    found = {
+        f"{name(path)}: {each}" for path in PYTHON for each in unproven(path.read_text(encoding="utf-8"))
+    }
+    assert found == set(UNPROVEN_ON_PURPOSE)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "session.get(url, verify=False)",
+        "session.verify = False",
+        "Session(verify=False if pem else True)",
+        "Session(**{'verify': None})",
+        "context.verify_mode = ssl.CERT_NONE",
+        "from ssl import CERT_NONE",
+        "ssl._create_unverified_context()",
+        "context.check_hostname = False",
+        "server.starttls()",
+        "smtplib.SMTP_SSL(host)",
+        "Session(insecure=True)",
+        "Redis(ssl_cert_reqs='none')",
+    ],
+)
+def test_what_takes_it_so_is_seen(text: str) -> None:
+    assert list(unproven(text))
