@@ -1,14 +1,13 @@
 """Heat over HTTP: updating a stack, and previewing what an update would do."""
 
-import re
 import uuid
 from typing import Any
 
 from werkzeug.wrappers import Response
 
 from portal.sandbox import heat_views, judge, living, stacks, updates
-from portal.sandbox.heat import allow, body_of, exactly, given_of, refuse, service, template_of, told
-from portal.sandbox.parameters import Invalid, invalid
+from portal.sandbox.heat import allow, body_of, exactly, given_of, missing, service, template_of, told
+from portal.sandbox.parameters import Invalid
 from portal.sandbox.resource_types import KINDS
 from portal.sandbox.state import Row, World, stamp
 from portal.sandbox.template import Template, read
@@ -41,7 +40,7 @@ def _update(asked: Asked, name: str, key: str, *, keep: bool) -> Response:
     allow(asked, "stacks:update_patch" if keep else "stacks:update")
     stack = exactly(asked, name, key)
     if stack["deleted_at"] is not None:
-        raise refuse(400, "NotSupported", "Updating a stack when it is deleting is not supported.")
+        raise missing(name)
     try:
         template, given, values = _wanted(asked, stack, keep=keep)
         stack["token"] = {"user_id": asked.token["user_id"], "expires": asked.token["expires"]}
@@ -55,7 +54,7 @@ def _preview(asked: Asked, name: str, key: str, *, keep: bool) -> Response:
     allow(asked, "stacks:preview_update_patch" if keep else "stacks:preview_update")
     stack = exactly(asked, name, key)
     if stack["deleted_at"] is not None:
-        raise told(_lost_reference(stack))
+        raise missing(name)
     try:
         template, _, values = _wanted(asked, stack, keep=keep)
         plan = updates.compare(asked.world, stack, template, values, ahead=True)
@@ -70,16 +69,6 @@ def _preview(asked: Asked, name: str, key: str, *, keep: bool) -> Response:
         "deleted": [there[each] for each in plan.deleted],
     }
     return answer(200, {"resource_changes": changes})
-
-
-def _lost_reference(stack: Row) -> Invalid:
-    """What a preview stumbles over in a stack whose resources are gone: its first output that names one."""
-    for output, definition in sorted((stack["template"].get("outputs") or {}).items()):
-        found = re.search(r"get_attr': \['(\w+)'", str(definition["value"]))
-        if found:
-            words = f'The specified reference "{found[1]}" (in unknown) is incorrect.'
-            return invalid(f"outputs.{output}.value.get_attr: : {words}")
-    return invalid("The stack is gone.")
 
 
 def _wanted(asked: Asked, stack: Row, *, keep: bool) -> tuple[Template, Row, Row]:

@@ -177,10 +177,12 @@ class Asker:
         """Delete a stack until it is gone: a delete may fail, and succeed when tried again."""
 
         def holds() -> bool:
-            state = self.state(path)["stack_status"]
-            if not str(state).startswith("DELETE") or state == "DELETE_FAILED":
+            state = self.state(path)
+            status = str(state["stack_status"])
+            if not status.startswith("DELETE") or status == "DELETE_FAILED":
                 self.send("DELETE", f"orchestration {path}")
-            return bool(state == "DELETE_COMPLETE")
+            # For a moment the status says so of a stack that is still there.
+            return status == "DELETE_COMPLETE" and bool(state["deletion_time"])
 
         self.until(f"the deletion of {path}", holds)
 

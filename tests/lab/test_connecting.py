@@ -78,7 +78,7 @@ def step(robin: Person, name: str) -> None:
     robin.page.locator(".steps").get_by_role("link", name=name).click()
 
 
-def test_a_tenant_is_connected_and_its_first_member_launches_a_vm(
+def test_a_tenant_is_connected_used_by_its_first_member_and_archived(
     robin: Person,
     new_context: CreateContextCallback,
     portal: Running,
@@ -116,3 +116,8 @@ def test_a_tenant_is_connected_and_its_first_member_launches_a_vm(
     kim.launch().sees("Active", within=PATIENCE)
     page.goto(home)
     expect(page.locator("main").get_by_text("Members can't do all of it yet")).to_have_count(0)
+
+    kim.press("Delete").press("Delete now").sees("Deleted", within=PATIENCE)
+    page.reload()
+    robin.press("Archive it").press("Archive it")
+    expect(page.locator("main").get_by_text(f"{name} is archived.")).to_be_visible()
