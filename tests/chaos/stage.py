@@ -95,6 +95,14 @@ class Stage:
         self.restart()
         return False
 
+    def ask(self, click: Callable[[], object], is_asked: Callable[[], bool]) -> None:
+        """A person clicks, and clicks again only where a crash took the click before it was kept."""
+        self.do(click)
+        if not is_asked():
+            assert self.mortal.died
+            self.do(click)
+        assert is_asked()
+
     def work_once(self) -> None:
         """What is due now, and what that leads to at once."""
         self.do(polling.tick)

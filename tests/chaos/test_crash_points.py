@@ -62,11 +62,7 @@ class World:
         def click() -> None:
             act(db.session.get_one(User, self.ada))
 
-        self.stage.do(click)
-        if not is_asked():
-            assert self.stage.mortal.died
-            self.stage.do(click)
-        assert is_asked()
+        self.stage.ask(click, is_asked)
 
     def launch(self) -> None:
         self.ask(lambda ada: drafts.submit(self.draft, by=ada), lambda: self.vm_id() is not None)

@@ -70,9 +70,10 @@ def revoke(credential: Credential) -> None:
             credential, AFTER_TROUBLE, f"Keystone was asked in vain to delete it; it is asked again. {error}"
         )
         return
-    if _write(credential, standing=Standing.REVOKED, sealed=b"", note=note, handover_due_at=None):
-        with transaction():
+    with transaction():
+        if _put(credential, standing=Standing.REVOKED, sealed=b"", note=note, handover_due_at=None):
             credentials.record("revoked", credential, by=None, outcome=note)
+    db.session.refresh(credential)
 
 
 def _end(credential: Credential) -> str:
@@ -142,12 +143,18 @@ def _cloud(who: Credential) -> Cloud:
 def _write(credential: Credential, **facts: object) -> bool:
     """False: it isn't draining any more."""
     with transaction():
-        written = db.session.scalar(
-            update(Credential)
-            .where(Credential.id == credential.id, Credential.standing == Standing.DRAINING)
-            .values(**facts)
-            .returning(Credential.id)
-            .execution_options(synchronize_session=False)
-        )
+        written = _put(credential, **facts)
     db.session.refresh(credential)
+    return written
+
+
+def _put(credential: Credential, **facts: object) -> bool:
+    """The same inside the caller's transaction."""
+    written = db.session.scalar(
+        update(Credential)
+        .where(Credential.id == credential.id, Credential.standing == Standing.DRAINING)
+        .values(**facts)
+        .returning(Credential.id)
+        .execution_options(synchronize_session=False)
+    )
     return written is not None
