@@ -28,6 +28,8 @@ from portal.web.vms import blueprint
 # So many tenants the list can be filtered by.
 MENU = 100
 FILTERS = ("q", "state", "owner", "tenant", "template", "image", "tag", "sort")
+# Stands beside the states in the filter: active, and switched off.
+STOPPED = "stopped"
 # What a list may show besides the name, and what it is sorted by there.
 COLUMNS: dict[str, tuple[str, Sort | None]] = {
     "state": ("State", Sort.STATE),
@@ -130,6 +132,7 @@ def _wanted(given: Mapping[str, str], tenant: Tenant | None) -> Wanted:
     return Wanted(
         text=given.get("q", ""),
         state=next((each for each in State if each == given.get("state")), None),
+        stopped=given.get("state") == STOPPED,
         tenant_id=tenant.id if tenant else None,
         mine=given.get("owner") == "me",
         template=given.get("template", ""),
@@ -155,11 +158,17 @@ def _choices(chosen: Tenant | None) -> dict[str, Any]:
         found = found if chosen is None or chosen in found else [chosen, *found]
     return {
         "tenants": [(each.id, each.name) for each in found],
-        "states": list(State),
+        "states": _states(),
         "templates": [(each.name, each.title) for each in shelf.templates(hidden=True)],
         "images": [(name, name) for name in inventory.images(current_user, tenant_id)],
         "tags": [(tag, tag) for tag in inventory.tags(current_user, tenant_id)],
     }
+
+
+def _states() -> list[str]:
+    """The states in order, with those that are stopped after those that are active."""
+    after = list(State).index(State.ACTIVE) + 1
+    return [*list(State)[:after], STOPPED, *list(State)[after:]]
 
 
 def _list_facts(page: inventory.Page, asked: dict[str, str], wanted: Wanted) -> dict[str, Any]:

@@ -58,11 +58,13 @@ class Sort(StrEnum):
 class Wanted:
     """What is sought; an empty field seeks nothing, and without a state those that are deleted are left out.
 
-    `template` and `image` are names. `down`: sorted from the last to the first.
+    `stopped`: those that are active and switched off. `template` and `image` are names. `down`: sorted from
+    the last to the first.
     """
 
     text: str = ""
     state: State | None = None
+    stopped: bool = False
     tenant_id: UUID | None = None
     mine: bool = False
     template: str = ""
@@ -97,6 +99,8 @@ class Tally:
         return self.running + self.stopped + self.working + self.failed
 
 
+# As Nova calls a server that is switched off.
+_OFF = "SHUTOFF"
 # What needs a look stands first.
 _URGENCY = (State.ERROR, State.REQUESTED, State.PROVISIONING, State.DELETING, State.ACTIVE, State.DELETED)
 _ORDERS: dict[Sort, tuple[Any, ...]] = {
@@ -175,7 +179,7 @@ def tally(user: User, tenant_id: UUID | None) -> Tally:
     rows = select(Vm.state, Vm.power, func.count()).where(scope, Vm.state != State.DELETED)
     found: Counter[tuple[State, bool]] = Counter()
     for state, switched, count in db.session.execute(rows.group_by(Vm.state, Vm.power)):
-        found[state, switched == "SHUTOFF"] += count
+        found[state, switched == _OFF] += count
     return Tally(
         running=found[State.ACTIVE, False],
         stopped=found[State.ACTIVE, True],
@@ -223,7 +227,7 @@ def _within_tenants(user: User, wanted: Wanted) -> bool:
 
 
 def _conditions(user: User, wanted: Wanted) -> list[ColumnElement[bool]]:
-    conditions = [Vm.state == wanted.state] if wanted.state else [Vm.state != State.DELETED]
+    conditions = _in_state(wanted)
     if wanted.tenant_id is not None:
         conditions.append(Vm.tenant_id == wanted.tenant_id)
     if not access.everywhere(user, Permission.VM_VIEW):
@@ -239,6 +243,12 @@ def _conditions(user: User, wanted: Wanted) -> list[ColumnElement[bool]]:
     if text := wanted.text.strip():
         conditions.append(_contains(text) if _within_tenants(user, wanted) else _begins(text))
     return conditions
+
+
+def _in_state(wanted: Wanted) -> list[ColumnElement[bool]]:
+    if wanted.stopped:
+        return [Vm.state == State.ACTIVE, Vm.power == _OFF]
+    return [Vm.state == wanted.state] if wanted.state else [Vm.state != State.DELETED]
 
 
 _TEXTS = (Vm.name, Vm.private_ip, Vm.public_ip, Vm.image_name)

@@ -6,16 +6,16 @@ from collections.abc import Callable
 
 import pytest
 from flask import Flask
-from sqlalchemy import event, select
+from sqlalchemy import event, select, update
 
 from portal.domain.people import accounts
 from portal.domain.people.models import Role, User
-from portal.domain.store.db import db
+from portal.domain.store.db import db, transaction
 from portal.domain.store.models import AuditEntry
 from portal.domain.tenants import standing
 from portal.domain.tenants.models import Tenant
 from portal.domain.vms import inventory
-from portal.domain.vms.models import Vm
+from portal.domain.vms.models import State, Vm
 from tests.support.page import Answer, Page
 from tests.support.world import Worker, add_person, fresh, launch
 
@@ -80,6 +80,24 @@ def test_the_form_offers_what_there_is_and_keeps_what_was_chosen(browser: Page, 
     assert "web-server" in form.options("template")
     # Without script the empty fields stand in the address, and seek nothing.
     assert names(form.submit(image="", tag="")) == ["bobs", "quiet-otter", "web-1"]
+
+
+def test_the_count_of_stopped_vms_leads_to_them(browser: Page, some: dict[str, Vm]) -> None:
+    with transaction():
+        db.session.execute(
+            update(Vm).where(Vm.id == some["vm"].id).values(power="SHUTOFF", state=State.ACTIVE)
+        )
+        # Switched off before it was lost: it isn't stopped, it has failed.
+        db.session.execute(
+            update(Vm).where(Vm.id == some["web"].id).values(power="SHUTOFF", state=State.ERROR)
+        )
+        db.session.execute(
+            update(Vm).where(Vm.id == some["bobs"].id).values(power="ACTIVE", state=State.ACTIVE)
+        )
+    stopped = browser.get("/").follow("1 stopped")
+    assert names(stopped) == ["quiet-otter"]
+    assert stopped.form("/vms/")["state"] == "stopped"
+    assert names(browser.get("/vms/?state=active")) == ["bobs", "quiet-otter"]
 
 
 def test_heads_sort_and_a_second_click_turns_the_order_round(browser: Page, some: dict[str, Vm]) -> None:
