@@ -7,6 +7,7 @@ from flask_login import current_user
 
 from portal.domain.catalog.hot import Role
 from portal.domain.vms import changes, describing, leases, wishes
+from portal.domain.vms.changes import Change
 from portal.domain.vms.vms import Vm
 
 
@@ -25,12 +26,15 @@ class Item:
         return url_for(self.endpoint, vm_id=self.vm.id)
 
 
-def of_vm(vm: Vm) -> list[Item]:
-    """What may be changed of the VM; nothing for whoever may change nothing, or once it is deleted."""
+def of_vm(vm: Vm, change: Change | None) -> list[Item]:
+    """What may be changed of the VM; nothing for whoever may change nothing, or once it is deleted.
+
+    `change` is its latest, if any.
+    """
     described = describing.why_not(vm, current_user)
     if described:
         return []
-    why = changes.why_not(vm, current_user)
+    why = changes.why_not_after(change, vm, current_user)
     address = "Release its address" if vm.public_ip else "Give it an address"
     no_address = "" if vm.public_ip else wishes.no_address(vm)
     found = [

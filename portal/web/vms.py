@@ -118,7 +118,7 @@ def _facts(vm: Vm) -> dict[str, Any]:
         "extensions": leases.EXTENSIONS,
         "change": change,
         "change_failure": explain.failure(change.answer or "") if change else None,
-        "menu": menus.of_vm(vm),
+        "menu": menus.of_vm(vm, change),
         "power": power.word(vm),
         "power_actions": power.actions(vm, current_user),
         "actions": vms.actions(vm, current_user),

@@ -9,6 +9,7 @@ from flask import Flask
 from playwright.sync_api import expect
 from pytest_playwright import CreateContextCallback
 
+from portal.domain.store.db import db
 from portal.domain.tenants import tenants
 from portal.openstack.cloud import ApplicationCredential, Cloud
 from tests.browser import conftest as chromium
@@ -89,6 +90,7 @@ def test_a_tenant_is_connected_used_by_its_first_member_and_archived(
     connect(robin, name)
     give_a_credential(robin, secret)
     page = robin.page
+    db.session.rollback()  # what was made since is to be seen
     tenant = tenants.named(name)
     home = f"/admin/tenants/{tenant.id}"
     page.goto(home)

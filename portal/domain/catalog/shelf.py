@@ -3,6 +3,7 @@
 A template with a mistake is off the shelf and among `problems`; the others don't notice.
 """
 
+import os
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -155,12 +156,13 @@ def _contents() -> _Contents:
 def _fingerprint(directory: Path) -> _Print:
     """Raises OSError when there is no such folder."""
     seen = []
-    for path in directory.iterdir():
-        # An editor may take a file away while this looks; then it will look different the next time.
-        if (path.suffix in SUFFIXES or path.name == CATALOG) and path.is_file():
-            with suppress(FileNotFoundError):
-                at = path.stat()
-                seen.append((path.name, at.st_ino, at.st_size, at.st_mtime_ns))
+    with os.scandir(directory) as files:  # each page looks, some of them more than once
+        for file in files:
+            # An editor may take a file away while this looks; then it will look different the next time.
+            if (file.name.endswith(SUFFIXES) or file.name == CATALOG) and file.is_file():
+                with suppress(FileNotFoundError):
+                    at = file.stat()
+                    seen.append((file.name, at.st_ino, at.st_size, at.st_mtime_ns))
     return tuple(sorted(seen))
 
 

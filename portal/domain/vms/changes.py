@@ -20,7 +20,7 @@ from portal.domain.tenants import standing
 from portal.domain.vms import quotas
 from portal.domain.vms.models import Change, ChangeKind, State, Vm
 
-__all__ = ["ChangeKind", "Wish", "ask", "latest", "why_not"]
+__all__ = ["Change", "ChangeKind", "Wish", "ask", "latest", "why_not", "why_not_after"]
 
 PACE = timedelta(seconds=1)
 # For so long a change that failed stands on top of its VM's page; what happened is told there for ever.
@@ -60,6 +60,11 @@ def wait(change: Change | None) -> float | None:
 
 def why_not(vm: Vm, user: User) -> str:
     """Why the person can't have this VM changed now, in plain words; empty: they can."""
+    return why_not_after(latest(vm), vm, user)
+
+
+def why_not_after(found: Change | None, vm: Vm, user: User) -> str:
+    """The same for who knows already what `latest` found."""
     if not access.allows(user, Permission.VM_CHANGE, vm.tenant_id):
         return "Your role doesn't change VMs of this tenant."
     if vm.state is not State.ACTIVE or not vm.server_id:
@@ -70,7 +75,6 @@ def why_not(vm: Vm, user: User) -> str:
         return "Its power is being switched just now."
     if vm.power not in STEADY:
         return "Its server is neither running nor stopped just now."
-    found = latest(vm)
     return f"A change is on its way: {found.title}." if found and found.is_open else ""
 
 

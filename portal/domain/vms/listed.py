@@ -1,9 +1,8 @@
 """Listed: VMs as lists show them: plain rows, since records with all their columns are slow to make."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from sqlalchemy import Select, select
@@ -22,11 +21,11 @@ _COLUMNS = (
     Vm.spec["resources"].label("resources"),
     *(User.name.label("owner"), Tenant.name.label("tenant")),
 )
+_QUESTION = select(*_COLUMNS).join(User, User.id == Vm.owner_id).join(Tenant, Tenant.id == Vm.tenant_id)
 
 
-@dataclass(frozen=True, slots=True)
-class Listed:
-    """What a list shows of a VM; `title` is its template's, `size` its flavor's name."""
+class Listed(NamedTuple):
+    """What a list shows of a VM; `title` is its template's, `size` its flavor's name. Columns, then tags."""
 
     id: UUID
     tenant_id: UUID
@@ -44,11 +43,11 @@ class Listed:
     offering: str
     image_name: str | None
     usual: Mapping[str, Any] | None
+    delete_due_at: datetime | None
+    delete_cause: str | None
     title: str | None
     size: str | None
     resources: Sequence[str] | None
-    delete_due_at: datetime | None
-    delete_cause: str | None
     owner: str
     tenant: str
     tags: Sequence[str]
@@ -56,7 +55,7 @@ class Listed:
 
 def question() -> Select[Any]:
     """To be narrowed and ordered, then read."""
-    return select(*_COLUMNS).join(User, User.id == Vm.owner_id).join(Tenant, Tenant.id == Vm.tenant_id)
+    return _QUESTION
 
 
 def read(chosen: Select[Any]) -> list[Listed]:
@@ -68,4 +67,4 @@ def read(chosen: Select[Any]) -> list[Listed]:
     tags = select(VmTag.vm_id, VmTag.tag).where(VmTag.vm_id.in_([row.id for row in rows]))
     for vm_id, tag in db.session.execute(tags.order_by(VmTag.tag)):
         tagged.setdefault(vm_id, []).append(tag)
-    return [Listed(**row._mapping, tags=tagged.get(row.id, ())) for row in rows]
+    return [Listed._make((*row, tagged.get(row.id, ()))) for row in rows]

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -157,15 +158,15 @@ def test_a_file_that_goes_away_while_it_is_looked_at_is_left_out(
 ) -> None:
     (folder / "a.yaml").write_text(template())
     (folder / "b.yaml").write_text(template())
-    original = Path.is_file
+    original = os.scandir
 
-    def is_file(path: Path) -> bool:
-        found = original(path)
-        if path.name == "a.yaml" and found:
-            path.unlink()
-        return found
+    def scandir(path: Path) -> nullcontext[list[os.DirEntry[str]]]:
+        with original(path) as files:
+            seen = list(files)
+        (folder / "a.yaml").unlink(missing_ok=True)
+        return nullcontext(seen)
 
-    monkeypatch.setattr(Path, "is_file", is_file)
+    monkeypatch.setattr(os, "scandir", scandir)
     assert names() == ["b"]
 
 
