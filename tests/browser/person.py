@@ -59,7 +59,8 @@ class Person:
 
     def sees(self, words: str, *, within: float = PATIENCE) -> "Person":
         """Waits until the VM's page says so in its head."""
-        expect(self.page.locator("#vm .tone", has_text=words).first).to_be_visible(timeout=within)
+        said = re.compile(rf"^\s*{re.escape(words)}")  # "Being deleted" isn't "Deleted"
+        expect(self.page.locator("#vm .tone", has_text=said).first).to_be_visible(timeout=within)
         return self
 
 
