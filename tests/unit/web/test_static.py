@@ -41,6 +41,13 @@ def test_every_icon_that_is_named_is_in_the_sprite() -> None:
     assert sprite == listed
 
 
+def test_every_icon_of_the_sprite_is_used() -> None:
+    shelf = (ROOT / "hot_templates/catalog.toml").read_text(encoding="utf-8")
+    sources = [*SOURCES, shelf]
+    quoted = {word for source in sources for word in re.findall(r"[\"'#]([a-z][\w-]*)[\"']", source)}
+    assert set((STATIC / "src/icons.txt").read_text(encoding="utf-8").split()) - quoted == set()
+
+
 def test_every_class_of_the_templates_has_a_style() -> None:
     used = {
         name
