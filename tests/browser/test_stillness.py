@@ -1,0 +1,39 @@
+"""A launch watched from its first moment to its end: no swap moves what somebody reads."""
+
+import pytest
+from playwright.sync_api import Page, ViewportSize, expect
+
+from tests.browser.conftest import PHONE, WIDE
+from tests.browser.person import PATIENCE, Person
+
+# Each jump that nobody's click or key explains: how far, and which pieces from where to where.
+WATCH = """
+  window.jumps = [];
+  const place = ({x, y, width, height}) => [x, y, width, height].map(Math.round).join(" ");
+  const piece = ({node, previousRect, currentRect}) => {
+    const words = node?.textContent?.replace(/\\s+/g, " ").trim().slice(0, 40);
+    return `${node?.nodeName}.${node?.className} “${words}”: ${place(previousRect)} → ${place(currentRect)}`;
+  };
+  new PerformanceObserver(list => {
+    for (const jump of list.getEntries())
+      if (!jump.hadRecentInput) window.jumps.push([jump.value, jump.sources.map(piece).join("\\n")]);
+  }).observe({type: "layout-shift", buffered: true});
+"""
+# A badge's letters that are a hair wider are no jump.
+HAIR = 0.001
+
+
+def assert_still(page: Page) -> None:
+    """Nothing has jumped on this page since it was opened."""
+    jumps = page.evaluate("window.jumps")
+    assert sum(size for size, _ in jumps) < HAIR, "\n\n".join(f"{size:.5f}\n{what}" for size, what in jumps)
+
+
+@pytest.mark.parametrize("size", [WIDE, PHONE], ids=["wide", "phone"])
+def test_nothing_jumps_while_a_vm_is_built(ada: Person, size: ViewportSize) -> None:
+    page = ada.page
+    page.set_viewport_size(size)
+    page.add_init_script(WATCH)
+    ada.launch().sees("Active")
+    expect(page.get_by_role("button", name="Restart", exact=True)).to_be_visible(timeout=PATIENCE)
+    assert_still(page)
