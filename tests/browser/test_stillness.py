@@ -6,7 +6,8 @@ from playwright.sync_api import Page, ViewportSize, expect
 from tests.browser.conftest import PHONE, WIDE
 from tests.browser.person import PATIENCE, Person
 
-# Each jump that nobody's click or key explains: how far, and which pieces from where to where.
+# Each jump that nobody's click or key explains: how far, and which pieces from where to where. Words that end
+# elsewhere in their own line are no jump: nothing that somebody reads goes up or down.
 WATCH = """
   window.jumps = [];
   const place = ({x, y, width, height}) => [x, y, width, height].map(Math.round).join(" ");
@@ -14,9 +15,11 @@ WATCH = """
     const words = node?.textContent?.replace(/\\s+/g, " ").trim().slice(0, 40);
     return `${node?.nodeName}.${node?.className} “${words}”: ${place(previousRect)} → ${place(currentRect)}`;
   };
+  const pushed = ({previousRect, currentRect}) => Math.abs(previousRect.y - currentRect.y) > 1;
   new PerformanceObserver(list => {
     for (const jump of list.getEntries())
-      if (!jump.hadRecentInput) window.jumps.push([jump.value, jump.sources.map(piece).join("\\n")]);
+      if (!jump.hadRecentInput && jump.sources.some(pushed))
+        window.jumps.push([jump.value, jump.sources.map(piece).join("\\n")]);
   }).observe({type: "layout-shift", buffered: true});
 """
 # A badge's letters that are a hair wider are no jump.
