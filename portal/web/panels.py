@@ -9,7 +9,7 @@ from flask import Response, make_response, render_template, request
 # What differs at each drawing and means nothing: forms' tokens, the words of ticking times,
 # and where a growing bar stands.
 _PASSING = re.compile(
-    rb'name="csrf_token" value="[^"]*"|(?<=data-ago>)[^<]*|(?<=data-elapsed>)[^<]*|max="100" value="[^"]*"'
+    rb'name="csrf_token" value="[^"]*"|(?<=data-ago>)[^<]*|(?<=data-elapsed>)[^<]*|max="100"\s+value="[^"]*"'
 )
 # Indentation, but not of what is shown as it is.
 _INDENTED = re.compile(rb"(<(pre|textarea)\b.*?</\2>)|\n\s+", re.DOTALL)

@@ -31,20 +31,26 @@ class _Decider:
             "get_param": self._get_param,
             "equals": self._equals,
             "contains": self._contains,
-            "not": lambda condition: not self(condition),
-            "and": lambda conditions: all(self(one) for one in conditions),
-            "or": lambda conditions: any(self(one) for one in conditions),
+            "not": lambda condition: not self._holds(condition),
+            "and": lambda conditions: all(self._holds(one) for one in conditions),
+            "or": lambda conditions: any(self._holds(one) for one in conditions),
         }
 
     def __call__(self, condition: Any) -> bool:
         try:
+            return self._holds(condition)
+        except RecursionError:  # caught here alone: within a "not" it would count as its opposite
+            return True
+
+    def _holds(self, condition: Any) -> bool:
+        try:
             value = self._value(condition)
-        except (TypeError, ValueError, RecursionError):
+        except (TypeError, ValueError):
             return True
         if isinstance(value, str) and value in self._conditions:
             # Without itself: a condition that leads back to itself finds no such name.
             others = {name: one for name, one in self._conditions.items() if name != value}
-            return _Decider(others, self._parameters)(self._conditions[value])
+            return _Decider(others, self._parameters)._holds(self._conditions[value])
         return value if isinstance(value, bool) else True
 
     def _value(self, written: Any) -> Any:
