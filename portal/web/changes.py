@@ -10,7 +10,7 @@ from wtforms import StringField, TextAreaField
 
 from portal.domain.people import access
 from portal.domain.people.access import Permission
-from portal.domain.vms import changes, describing, leases, vms, wishes
+from portal.domain.vms import changes, describing, leases, presets, vms, wishes
 from portal.domain.vms.changes import Wish
 from portal.domain.vms.vms import Vm
 from portal.web import seen
@@ -67,8 +67,8 @@ def firewall(vm_id: UUID) -> ResponseReturnValue:
     """The presets to choose from."""
     vm = _vm(vm_id)
     now = wishes.parameters(vm)
-    kept = str(now.get("ssh_from", "")) if now.get(wishes.FIREWALL) == "mine" else seen.network()
-    return _presets(vm, Firewall(firewall=now.get(wishes.FIREWALL, ""), ssh_from=kept))
+    kept = str(now.get("ssh_from", "")) if now.get(presets.FIREWALL) == "mine" else seen.network()
+    return _presets(vm, Firewall(firewall=now.get(presets.FIREWALL, ""), ssh_from=kept))
 
 
 @blueprint.post("/<uuid:vm_id>/firewall")
@@ -158,5 +158,5 @@ def _sizes(vm: Vm, form: Resize) -> str:
 
 def _presets(vm: Vm, form: Firewall) -> str:
     why = changes.why_not(vm, current_user) or wishes.fixed(vm)
-    presets, chosen = wishes.firewalls(vm), wishes.preset_of(vm)
-    return render_template("changes/firewall.html", vm=vm, form=form, why=why, presets=presets, chosen=chosen)
+    facts = {"presets": wishes.firewalls(vm), "chosen": wishes.preset_of(vm)}
+    return render_template("changes/firewall.html", vm=vm, form=form, why=why, **facts)

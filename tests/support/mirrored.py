@@ -8,11 +8,11 @@ from sqlalchemy import Table, insert, select, update
 
 from portal.domain.catalog import catalog
 from portal.domain.catalog.models import Flavor, Image
-from portal.domain.store.db import db, now, transaction
+from portal.domain.store.db import Base, db, now, transaction
 from portal.domain.tenants import circuits
 from portal.domain.tenants.models import NetworkProfile, Tenant
 
-_TABLES: list[Table] = [model.__table__ for model in (Flavor, Image, NetworkProfile)]  # type: ignore[misc]
+_TABLES = [Base.metadata.tables[model.__tablename__] for model in (Flavor, Image, NetworkProfile)]
 
 
 @dataclass(frozen=True)

@@ -22,8 +22,6 @@ from portal.domain.vms.changes import Wish
 from portal.domain.vms.models import ChangeKind, Vm
 from portal.domain.vms.provisioning import sealed_place
 
-FIREWALL = presets.FIREWALL
-
 
 @dataclass(frozen=True)
 class Size:
@@ -89,7 +87,7 @@ def resize(vm: Vm, flavor_id: str) -> Wish:
 
 def firewalls(vm: Vm) -> list[tuple[str, str]]:
     """The firewall presets of the VM's template: (value, words)."""
-    parameter = template_of(vm).parameter(FIREWALL)
+    parameter = template_of(vm).parameter(presets.FIREWALL)
     return [(value, say(vm, parameter, value)) for value in parameter.choices] if parameter else []
 
 
@@ -104,19 +102,19 @@ def fixed(vm: Vm) -> str:
     chosen = preset_of(vm)
     if not chosen or (chosen == ONLY_SOME and can(vm, Role.SSH_FROM)):
         return ""
-    is_so = parameters(vm).get(FIREWALL) == chosen
+    is_so = parameters(vm).get(presets.FIREWALL) == chosen
     return presets.explain(dict(firewalls(vm))[chosen]) if is_so else ""
 
 
 def firewall(vm: Vm, preset: str, ssh_from: str = "") -> Wish:
     """The VM behind another firewall; `ssh_from` counts where its template knows it. Raises Refused."""
     template = template_of(vm)
-    parameter = template.parameter(FIREWALL)
+    parameter = template.parameter(presets.FIREWALL)
     if parameter is None or preset not in parameter.choices:
         raise Refused("Choose one of the firewalls.", field="firewall")
     if (chosen := preset_of(vm)) not in ("", preset):
         raise Refused(presets.explain(say(vm, parameter, chosen)), field="firewall")
-    wanted: dict[str, Any] = {FIREWALL: preset}
+    wanted: dict[str, Any] = {presets.FIREWALL: preset}
     source = template.filled_by(Role.SSH_FROM)
     if source and ssh_from and preset == ONLY_SOME:
         checked = template.validate({source.name: ssh_from}, partial=True)
