@@ -123,7 +123,7 @@ MEANINGS: dict[Permission, str] = {
     P.VM_VIEW: "See VMs and what happened to them",
     P.VM_LAUNCH: "Launch VMs, and launch failed ones again",
     P.VM_POWER: "Start, stop and restart VMs",
-    P.VM_CHANGE: "Resize VMs, change their firewall, address and name, rebuild them, extend their lease",
+    P.VM_CHANGE: "Resize VMs, change their firewall, address and name, extend their lease",
     P.VM_CONSOLE: "Have the console output of VMs fetched, and read it",
     P.VM_DELETE: "Delete VMs",
     P.USAGE_VIEW: "See who uses how much",

@@ -46,7 +46,6 @@ class ChangeKind(StrEnum):
     ATTACH = "attach_ip"
     DETACH = "detach_ip"
     RENAME = "rename_server"
-    REBUILD = "rebuild"
 
 
 _STATE = words(State)

@@ -34,7 +34,6 @@ ACTS = {
     "vm.attach_ip": "Had a VM given a public address",
     "vm.detach_ip": "Had a VM's public address released",
     "vm.rename_server": "Had a VM's server renamed",
-    "vm.rebuild": "Had a VM rebuilt",
     "vm.delete_planned": "Had a VM's deletion planned",
     "vm.delete_undone": "Took a VM's deletion back",
     "vm.lease_extended": "Extended a VM's lease",
