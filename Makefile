@@ -1,6 +1,6 @@
 # The one task runner. Bare `make` prints what there is; each target sets up by itself what it needs.
 .DEFAULT_GOAL := help
-.PHONY: help run test check fix lab lab-down contract test-lab test-outages browser screenshots bench chaos test-chaos migration shell
+.PHONY: help run test check fix lab lab-down contract test-lab test-outages browser screenshots bench chaos test-chaos translations migration shell
 
 PORT ?= 8080
 CLOUD ?= sandbox
@@ -68,6 +68,9 @@ chaos: .venv/.dev ## Everything is killed at random under N launches; counts wha
 
 test-chaos: .venv/.dev ## The process killed at every step, any order against a model, three small storms
 	@$(PYTEST) tests/chaos $(or $(ARGS),-n 2 --dist worksteal)
+
+translations: .venv/.dev ## The words of the pages gathered into portal/translations/, and compiled
+	@$(PY) -m portal.cli.translations
 
 migration: .venv/.dev ## A migration from the models as they are now (M="Add notices")
 	@$(if $(M),,$(error Say what it does: make migration M="Add notices"))

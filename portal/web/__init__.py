@@ -10,7 +10,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from portal.config import Settings
 from portal.domain.people import sessions
-from portal.web import assets, compression, envelope, errors, filters, frame, guards, limits
+from portal.web import assets, compression, envelope, errors, filters, frame, guards, language, limits
 
 
 def hang_up(app: Flask) -> None:
@@ -24,6 +24,7 @@ def hang_up(app: Flask) -> None:
     compression.install(app)
     envelope.install(app, https=not settings.insecure_http)
     Htmx(app)
+    language.install(app)
     _remember_people(app)
     guards.install(app)
     CSRFProtect(app)

@@ -1,0 +1,67 @@
+"""The words people read, in their language: written in English, looked up when they are said.
+
+What is kept (a reason, an act of the audit, a fact of a notice) stays English, or better a name that gets its
+words when somebody reads it. The pages plug in where translations come from; until then all is English.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from gettext import NullTranslations
+from typing import Any
+
+# Languages that are complete, as each calls itself.
+LANGUAGES = {"en": "English"}
+SOURCE = "en"
+
+Find = Callable[[str], NullTranslations]
+
+_ENGLISH = NullTranslations()
+_spoken: ContextVar[NullTranslations] = ContextVar("spoken", default=_ENGLISH)
+_find: list[Find] = [lambda _: _ENGLISH]
+
+
+def plug(find: Find) -> None:
+    """From here on the translations of a language come from there."""
+    _find[0] = find
+
+
+def speak(language: str) -> None:
+    """From here on this thread speaks so; unknown languages are English."""
+    _spoken.set(_find[0](language) if language in LANGUAGES and language != SOURCE else _ENGLISH)
+
+
+@contextmanager
+def speaking(language: str | None) -> Iterator[None]:
+    """Speaks so to somebody in between; None: English."""
+    before = _spoken.get()
+    speak(language or SOURCE)
+    try:
+        yield
+    finally:
+        _spoken.set(before)
+
+
+def translated(message: str) -> str:
+    """A text that was marked elsewhere, or an operator's own, which stays as it is."""
+    return _spoken.get().gettext(message) if message else message
+
+
+def translated_count(one: str, many: str, count: int) -> str:
+    """The same for a number of things."""
+    return _spoken.get().ngettext(one, many, count)
+
+
+def gettext(message: str, **facts: Any) -> str:
+    """The message with its %(name)s filled in; a per cent sign is written %%."""
+    return translated(message) % facts
+
+
+def ngettext(one: str, many: str, count: int, **facts: Any) -> str:
+    """The message for so many things; `%(num)s` is the number, unless another is given."""
+    return translated_count(one, many, count) % ({"num": count} | facts)
+
+
+def gettext_noop(message: str) -> str:
+    """Marks a text that is looked up later, when it is said."""
+    return message

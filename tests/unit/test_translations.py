@@ -1,0 +1,43 @@
+"""Every word for people can be translated, and each language has them all."""
+
+from pathlib import Path
+
+import pytest
+
+from portal.config import ROOT
+from tests.support import unsaid
+
+TEMPLATES = sorted((ROOT / "portal/web/templates").rglob("*.html"))
+MODULES = sorted([*(ROOT / "portal/web").rglob("*.py"), *(ROOT / "portal/domain").rglob("*.py")])
+# Folders and files that aren't marked yet.
+PENDING: tuple[str, ...] = (
+    "portal/web/",
+    "portal/domain/people/",
+    "portal/domain/store/",
+    "portal/domain/catalog/",
+    "portal/domain/tenants/",
+    "portal/domain/vms/",
+)
+# What looks like words and is none for people: names of the wire, words for machines and operators.
+OTHERS: dict[str, set[str]] = {
+    "portal/web/compression.py": {"Vary"},
+    "portal/web/cookies.py": {"Lax"},
+}
+
+
+def name(path: Path) -> str:
+    return str(path.relative_to(ROOT))
+
+
+def done(paths: list[Path]) -> list[Path]:
+    return [path for path in paths if not name(path).startswith(PENDING)]
+
+
+@pytest.mark.parametrize("path", done(TEMPLATES), ids=name)
+def test_a_template_marks_its_words(path: Path) -> None:
+    assert set(unsaid.in_template(path)) - OTHERS.get(name(path), set()) == set()
+
+
+@pytest.mark.parametrize("path", done(MODULES), ids=name)
+def test_a_module_marks_its_words(path: Path) -> None:
+    assert set(unsaid.in_python(path)) - OTHERS.get(name(path), set()) == set()
