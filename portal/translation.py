@@ -7,6 +7,7 @@ words when somebody reads it. The pages plug in where translations come from; un
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from dataclasses import dataclass
 from gettext import NullTranslations
 from typing import Any
 
@@ -16,9 +17,16 @@ SOURCE = "en"
 
 Find = Callable[[str], NullTranslations]
 
-_ENGLISH = NullTranslations()
-_spoken: ContextVar[NullTranslations] = ContextVar("spoken", default=_ENGLISH)
-_find: list[Find] = [lambda _: _ENGLISH]
+
+@dataclass(frozen=True)
+class _Voice:
+    language: str
+    translations: NullTranslations
+
+
+_ENGLISH = _Voice(SOURCE, NullTranslations())
+_voice: ContextVar[_Voice] = ContextVar("voice", default=_ENGLISH)
+_find: list[Find] = [lambda _: _ENGLISH.translations]
 
 
 def plug(find: Find) -> None:
@@ -28,28 +36,34 @@ def plug(find: Find) -> None:
 
 def speak(language: str) -> None:
     """From here on this thread speaks so; unknown languages are English."""
-    _spoken.set(_find[0](language) if language in LANGUAGES and language != SOURCE else _ENGLISH)
+    known = language in LANGUAGES and language != SOURCE
+    _voice.set(_Voice(language, _find[0](language)) if known else _ENGLISH)
+
+
+def spoken() -> str:
+    """The language that is spoken here."""
+    return _voice.get().language
 
 
 @contextmanager
 def speaking(language: str | None) -> Iterator[None]:
     """Speaks so to somebody in between; None: English."""
-    before = _spoken.get()
+    before = _voice.get()
     speak(language or SOURCE)
     try:
         yield
     finally:
-        _spoken.set(before)
+        _voice.set(before)
 
 
 def translated(message: str) -> str:
     """A text that was marked elsewhere, or an operator's own, which stays as it is."""
-    return _spoken.get().gettext(message) if message else message
+    return _voice.get().translations.gettext(message) if message else message
 
 
 def translated_count(one: str, many: str, count: int) -> str:
     """The same for a number of things."""
-    return _spoken.get().ngettext(one, many, count)
+    return _voice.get().translations.ngettext(one, many, count)
 
 
 def gettext(message: str, **facts: Any) -> str:

@@ -124,7 +124,7 @@ class Asker:
 
 
 def _days(days: int) -> str:
-    return filters.plural(days, "day") if days else "none"
+    return filters.plural(days, "day", "days") if days else "none"
 
 
 def _widget(parameter: Parameter, value: Any, choices: Sequence[tuple[str, str]]) -> str:

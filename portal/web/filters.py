@@ -4,13 +4,21 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from babel.numbers import format_decimal
 from flask import Flask
 from markupsafe import Markup
 
 from portal.domain.store.db import now
+from portal.translation import gettext, gettext_noop, spoken, translated, translated_count
 
 _GIVEN = ("vcpus", "ram_mib", "disk_gib", "gpus")
-STEPS = ((60, 1, "s"), (3600, 60, "min"), (172800, 3600, "h"))
+JUST_NOW, DAYS = gettext_noop("just now"), gettext_noop("%(num)s days ago")
+STEPS = (
+    (60, 1, gettext_noop("%(num)s s ago")),
+    (3600, 60, gettext_noop("%(num)s min ago")),
+    (172800, 3600, gettext_noop("%(num)s h ago")),
+)
+NEVER = gettext_noop("never")
 
 
 def install(app: Flask) -> None:
@@ -30,31 +38,32 @@ def install(app: Flask) -> None:
         number=number,
         capacity=capacity,
     )
+    app.jinja_env.globals["plural"] = plural
     app.jinja_env.trim_blocks = True
     app.jinja_env.lstrip_blocks = True
 
 
-def ago(when: datetime | None, never: str = "never") -> str | Markup:
+def ago(when: datetime | None, never: str = NEVER) -> str | Markup:
     """A <time> that says “6 s ago”; the page's script keeps it true."""
     if when is None:
-        return never
+        return translated(never)
     return _time(when, ago_words((now() - when).total_seconds()), "ago")
 
 
 def ago_words(seconds: float) -> str:
     """“just now”, “6 s ago”, “4 min ago”, “7 h ago”, “3 days ago”."""
     if seconds < 1:
-        return "just now"
-    for below, unit, word in STEPS:
+        return translated(JUST_NOW)
+    for below, unit, words in STEPS:
         if seconds < below:
-            return f"{int(seconds // unit)} {word} ago"
-    return f"{int(seconds // 86400)} days ago"
+            return gettext(words, num=int(seconds // unit))
+    return gettext(DAYS, num=int(seconds // 86400))
 
 
-def moment(when: datetime | None, never: str = "never") -> str | Markup:
+def moment(when: datetime | None, never: str = NEVER) -> str | Markup:
     """A <time> in UTC, which the page's script rewrites in the reader's own zone."""
     if when is None:
-        return never
+        return translated(never)
     return _time(when, f"{when.astimezone(UTC):%Y-%m-%d %H:%M} UTC", "local")
 
 
@@ -79,12 +88,14 @@ def until_words(seconds: float) -> str:
     """“in 52 s”, “in 1 min 52 s”, “in 3 h 20 min”, “in 6 days”, “now”."""
     left = int(seconds)
     if left <= 0:
-        return "now"
+        return gettext("now")
     if left >= 172800:
-        return f"in {left // 86400} days"
+        return gettext("in %(num)s days", num=left // 86400)
     if left >= 3600:
-        return f"in {left // 3600} h {left % 3600 // 60} min"
-    return f"in {left // 60} min {left % 60} s" if left >= 60 else f"in {left} s"
+        return gettext("in %(hours)s h %(minutes)s min", hours=left // 3600, minutes=left % 3600 // 60)
+    if left >= 60:
+        return gettext("in %(minutes)s min %(seconds)s s", minutes=left // 60, seconds=left % 60)
+    return gettext("in %(num)s s", num=left)
 
 
 def elapsed(since: datetime) -> Markup:
@@ -121,30 +132,31 @@ def gib(amount: float) -> str:
 
 
 def _short(amount: float) -> str:
-    return f"{amount:,.1f}".removesuffix(".0")
+    return format_decimal(round(amount, 1), format="#,##0.#", locale=spoken())
 
 
 def size(amount: int) -> str:
     """Bytes as people say it: “7 bytes”, “1.5 KiB”, “612 MiB”, “2.2 GiB”."""
     if amount < 1024:
-        return plural(amount, "byte")
+        return plural(amount, "byte", "bytes")
     return mib(round(amount / 1024**2)) if amount >= 1024**2 else f"{_short(amount / 1024)} KiB"
 
 
 def capacity(size: Any) -> str:
     """What a flavor gives: “2 vCPU, 4 GiB memory, 40 GiB disk, 1 GPU”."""
     given = {name: size[name] if isinstance(size, Mapping) else getattr(size, name) for name in _GIVEN}
-    parts = [f"{given['vcpus']} vCPU", f"{mib(given['ram_mib'])} memory"]
-    parts += [f"{gib(given['disk_gib'])} disk"] if given["disk_gib"] else []
-    parts += [plural(given["gpus"], "GPU")] if given["gpus"] else []
+    parts = [f"{given['vcpus']} vCPU", gettext("%(amount)s memory", amount=mib(given["ram_mib"]))]
+    parts += [gettext("%(amount)s disk", amount=gib(given["disk_gib"]))] if given["disk_gib"] else []
+    parts += [plural(given["gpus"], "GPU", "GPUs")] if given["gpus"] else []
     return ", ".join(parts)
 
 
-def plural(count: int, one: str, many: str | None = None) -> str:
+def plural(count: int, one: str, many: str) -> str:
     """“1 VM”, “3 VMs”, “2,000 VMs”."""
-    return f"{number(count)} {one if count == 1 else many or one + 's'}"
+    return f"{number(count)} {translated_count(one, many, count)}"
 
 
 def number(count: int) -> str:
     """“7”, “12,345”."""
-    return f"{count:,}"
+    # Small ones are the same everywhere, and there are many on a page.
+    return str(count) if -1000 < count < 1000 else format_decimal(count, locale=spoken())

@@ -25,10 +25,10 @@ blueprint = Blueprint("quotas", __name__, url_prefix="/admin/quotas")
 GIB = 1024
 # What a number of each is called: one, many.
 SINGULAR = {
-    "vms": ("VM",),
+    "vms": ("VM", "VMs"),
     "vcpus": ("vCPU", "vCPU"),
-    "gpus": ("GPU",),
-    "floating_ips": ("floating IP",),
+    "gpus": ("GPU", "GPUs"),
+    "floating_ips": ("floating IP", "floating IPs"),
 }
 NUMBER = [InputRequired("Give a whole number.")]
 

@@ -53,9 +53,9 @@ def test_bytes(amount: int, words: str) -> None:
 
 
 def test_counts() -> None:
-    assert [filters.plural(count, "VM") for count in (0, 1, 2)] == ["0 VMs", "1 VM", "2 VMs"]
+    assert [filters.plural(count, "VM", "VMs") for count in (0, 1, 2)] == ["0 VMs", "1 VM", "2 VMs"]
     assert filters.plural(3, "entry", "entries") == "3 entries"
-    assert filters.plural(2000, "VM") == "2,000 VMs"
+    assert filters.plural(2000, "VM", "VMs") == "2,000 VMs"
     assert filters.number(1234567) == "1,234,567"
 
 
