@@ -5,12 +5,16 @@
   const root = document.documentElement;
   root.classList.add("js");
 
+  // What the script says, in the language of the page; English where the page brings nothing else.
+  const words = JSON.parse(document.querySelector('meta[name="words"]')?.content ?? "{}");
+  const say = (text, num) => (words[text] ?? text).replace("%(num)s", num);
+
   const ago = (seconds) => {
-    if (seconds < 1) return "just now";
-    if (seconds < 60) return `${Math.floor(seconds)} s ago`;
-    if (seconds < 3600) return `${Math.floor(seconds / 60)} min ago`;
-    if (seconds < 172800) return `${Math.floor(seconds / 3600)} h ago`;
-    return `${Math.floor(seconds / 86400)} days ago`;
+    if (seconds < 1) return say("just now");
+    if (seconds < 60) return say("%(num)s s ago", Math.floor(seconds));
+    if (seconds < 3600) return say("%(num)s min ago", Math.floor(seconds / 60));
+    if (seconds < 172800) return say("%(num)s h ago", Math.floor(seconds / 3600));
+    return say("%(num)s days ago", Math.floor(seconds / 86400));
   };
 
   // The server's clock, not the person's, decides how long ago something was.
@@ -24,12 +28,12 @@
   function times() {
     const now = Date.now() + offset;
     for (const element of document.querySelectorAll("time[data-ago]")) {
-      const words = ago(Math.max(0, (now - Date.parse(element.dateTime)) / 1000));
-      if (element.textContent !== words) element.textContent = words;
+      const text = ago(Math.max(0, (now - Date.parse(element.dateTime)) / 1000));
+      if (element.textContent !== text) element.textContent = text;
     }
     for (const element of document.querySelectorAll("time[data-local], time[data-clock]")) {
-      const words = ("clock" in element.dataset ? clock : local).format(new Date(element.dateTime));
-      if (element.textContent !== words) element.textContent = words;
+      const text = ("clock" in element.dataset ? clock : local).format(new Date(element.dateTime));
+      if (element.textContent !== text) element.textContent = text;
     }
     // Pointed at, each tells its moment in the reader's zone, by that zone's name, and in UTC.
     for (const element of document.querySelectorAll("time[title]:not([title*='·'])")) {
@@ -51,7 +55,7 @@
     const before = use.getAttribute("href");
     use.setAttribute("href", before.replace(/#.*/, "#check"));
     button.classList.add("copied");
-    announce("Copied.");
+    announce(say("Copied."));
     setTimeout(() => {
       use.setAttribute("href", before);
       button.classList.remove("copied");
@@ -92,7 +96,7 @@
     const bar = document.getElementById("offline");
     if (!bar || bar.hidden === !is) return;
     bar.hidden = !is;
-    announce(is ? bar.dataset.say : "The portal is back.");
+    announce(is ? bar.dataset.say : say("The portal is back."));
   }
 
   document.addEventListener("click", (event) => {
@@ -164,7 +168,7 @@
 
   function count(results) {
     const rows = results?.querySelectorAll?.("tbody > tr").length;
-    announce(rows ? `${rows} shown.` : "Nothing matches.");
+    announce(rows ? say("%(num)s shown.", rows) : say("Nothing matches."));
   }
 
   // An error page of something between us and the portal must not land inside a panel.

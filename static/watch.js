@@ -6,6 +6,9 @@
   const offset = said ? Date.parse(said.content) - Date.now() : 0;
   const since = (moment) => Math.max(0, (Date.now() + offset - Date.parse(moment)) / 1000);
 
+  const translated = JSON.parse(document.querySelector('meta[name="words"]')?.content ?? "{}");
+  const say = (text) => translated[text] ?? text;
+
   function words(seconds) {
     const whole = Math.max(1, Math.round(seconds));
     if (whole < 100) return `${whole} s`;
@@ -34,7 +37,7 @@
     for (const button of document.querySelectorAll("[data-tell]")) {
       button.hidden = !able || Notification.permission === "denied";
       button.setAttribute("aria-pressed", String(wanted()));
-      const text = wanted() ? "You will be told when it is ready" : "Tell me when it is ready";
+      const text = say(wanted() ? "You will be told when it is ready" : "Tell me when it is ready");
       const place = button.querySelector("span");
       if (place.textContent !== text) place.textContent = text;
     }

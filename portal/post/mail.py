@@ -36,6 +36,7 @@ class Letter:
     click: str
     url: str
     why: str
+    language: str = "en"
 
 
 class Office:

@@ -8,7 +8,7 @@ from wtforms import EmailField, PasswordField
 from wtforms.validators import InputRequired, Length
 
 from portal.domain.people import accounts
-from portal.web import limits, paths, signing
+from portal.web import language, limits, paths, signing
 from portal.web.forms import accepted
 from portal.web.guards import public
 
@@ -49,7 +49,7 @@ def open_session() -> ResponseReturnValue:
     if not opened:
         return render_template("auth/sign_in.html", form=form, next=_next()), limits.WRONG
     signing.take(opened)
-    return redirect(_next())
+    return language.remembered(redirect(_next()), opened.user)
 
 
 @blueprint.post("/sign-out")

@@ -37,6 +37,7 @@ def install(app: Flask) -> None:
         plural=plural,
         number=number,
         capacity=capacity,
+        translated=translated,
     )
     app.jinja_env.globals["plural"] = plural
     app.jinja_env.trim_blocks = True

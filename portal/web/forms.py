@@ -7,6 +7,7 @@ from flask_wtf import FlaskForm
 from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined]  # newer than the types
 
 from portal.domain.store.errors import Refused
+from portal.translation import translated
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -26,6 +27,7 @@ def accepted(form: FlaskForm, command: Callable[P, T], *args: P.args, **kwargs: 
         return None
 
 
-def choices(pairs: Iterable[tuple[str, str]]) -> list[Any]:
-    """The choices of a select or of radio buttons, from (value, words)."""
-    return [SelectChoice(value, words) for value, words in pairs]
+def choices(pairs: Iterable[tuple[str, str]]) -> Callable[[], list[Any]]:
+    """The choices of a select or of radio buttons, from (value, words); asked for anew for each form."""
+    known = list(pairs)
+    return lambda: [SelectChoice(value, translated(words)) for value, words in known]

@@ -10,12 +10,15 @@ from uuid import UUID
 from flask import Flask, g, request, session, url_for
 from flask_login import current_user
 
+from portal import translation
 from portal.domain.people import access, notices
 from portal.domain.people.access import Permission
 from portal.domain.store import db
 from portal.domain.tenants import circuits, credentials, tenants
 from portal.domain.tenants.tenants import Tenant
 from portal.domain.vms import findings, requests, vms
+from portal.translation import gettext_noop
+from portal.web import filters
 
 # So many tenants the switcher shows; who looks after more goes by the list of VMs.
 MENU = 30
@@ -23,6 +26,18 @@ MENU = 30
 SOON, LATER = 5, 60
 THEMES = ("", "light", "dark")
 THEME_COOKIE = "theme"
+# What static/portal.js and static/watch.js say.
+SCRIPT = (
+    filters.JUST_NOW,
+    *(words for _, _, words in filters.STEPS),
+    filters.DAYS,
+    gettext_noop("Copied."),
+    gettext_noop("The portal is back."),
+    gettext_noop("%(num)s shown."),
+    gettext_noop("Nothing matches."),
+    gettext_noop("You will be told when it is ready"),
+    gettext_noop("Tell me when it is ready"),
+)
 
 
 @dataclass(frozen=True)
@@ -108,6 +123,22 @@ class Frame:
         """ "light" or "dark" where the person chose one; empty: as the system has it."""
         chosen = request.cookies.get(THEME_COOKIE, "")
         return chosen if chosen in THEMES else ""
+
+    @property
+    def language(self) -> str:
+        return translation.spoken()
+
+    @property
+    def languages(self) -> dict[str, str]:
+        """What there is to choose from, each by its own name."""
+        return translation.LANGUAGES
+
+    @property
+    def script_words(self) -> dict[str, str]:
+        """What the page's script says, where it isn't English."""
+        if self.language == translation.SOURCE:
+            return {}
+        return {words: translation.translated(words) for words in SCRIPT}
 
     @property
     def unread(self) -> int:

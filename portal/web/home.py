@@ -1,10 +1,11 @@
-"""Home: what a person has, and the next step; which tenant they work in, and their colours."""
+"""Home: what a person has, and the next step; which tenant they work in, their colours and language."""
 
 from typing import Any
 from uuid import UUID
 
 from flask import (
     Blueprint,
+    Response,
     flash,
     make_response,
     redirect,
@@ -17,13 +18,15 @@ from flask_login import current_user
 from htmx_flask import request
 
 from portal.domain.catalog import keys
-from portal.domain.people import access
+from portal.domain.people import access, accounts
 from portal.domain.people.access import Permission
 from portal.domain.tenants import tenants
 from portal.domain.vms import drafts, inventory, matters, quotas, removals
+from portal.translation import LANGUAGES
 from portal.web import cookies, paths
 from portal.web.frame import THEME_COOKIE, THEMES, can_launch, here
 from portal.web.guards import needs, public
+from portal.web.language import LANGUAGE_COOKIE
 from portal.web.panels import panel
 
 blueprint = Blueprint("home", __name__)
@@ -95,5 +98,21 @@ def switch_tenant(tenant_id: UUID) -> ResponseReturnValue:
 def choose_theme() -> ResponseReturnValue:
     """Light, dark, or as the system has it."""
     wanted = request.form.get("theme", "")
-    back = paths.ours(paths.path_of(request.referrer or ""), url_for(".show"))
-    return cookies.keep(make_response(redirect(back)), THEME_COOKIE, wanted if wanted in THEMES else "")
+    return cookies.keep(_back(), THEME_COOKIE, wanted if wanted in THEMES else "")
+
+
+@blueprint.post("/language")
+@public
+def choose_language() -> ResponseReturnValue:
+    """In which language the portal speaks to this browser, and writes letters to the person."""
+    wanted = request.form.get("language", "")
+    if wanted not in LANGUAGES:
+        return _back()
+    if current_user.is_authenticated:
+        accounts.speak(current_user, wanted)
+    return cookies.keep(_back(), LANGUAGE_COOKIE, wanted)
+
+
+def _back() -> Response:
+    """To the page where it was chosen."""
+    return make_response(redirect(paths.ours(paths.path_of(request.referrer or ""), url_for(".show"))))

@@ -4,8 +4,11 @@ from gettext import NullTranslations
 
 from flask import Flask, request
 from flask_babel import Babel, force_locale, get_locale, get_translations
+from werkzeug.wrappers import Response
 
 from portal import translation
+from portal.domain.people.people import User
+from portal.web import cookies
 
 LANGUAGE_COOKIE = "language"
 # A path from the root of the app.
@@ -38,6 +41,13 @@ def chosen() -> str:
     if kept in translation.LANGUAGES:
         return kept
     return request.accept_languages.best_match(translation.LANGUAGES, translation.SOURCE)
+
+
+def remembered(response: Response, person: User) -> Response:
+    """The language that the person chose elsewhere, unless one was chosen in this browser."""
+    if person.language is None or LANGUAGE_COOKIE in request.cookies:
+        return response
+    return cookies.keep(response, LANGUAGE_COOKIE, person.language)
 
 
 def _translations(language: str) -> NullTranslations:

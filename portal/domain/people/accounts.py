@@ -112,6 +112,15 @@ def rename(user: User, name: str) -> None:
             db.session.execute(update(User).where(User.id == user.id).values(name=wanted))
 
 
+def speak(user: User, language: str) -> None:
+    """In which language the person is written to."""
+    with transaction():
+        if language != user.language:
+            detail = {"before": user.language, "after": language}
+            audit.record("person.language_chosen", by=user, detail=detail)
+            db.session.execute(update(User).where(User.id == user.id).values(language=language))
+
+
 def change_password(user: User, old: str, new: str, *, here: UUID | None) -> None:
     """A new password; every session but the one `here` ends. Raises Refused."""
     if not _verify(user.password_hash, old):

@@ -102,6 +102,7 @@ def send(token: str, path: str, place: str, *, by: User) -> Invitation:
     if invitation.by_id != by.id:
         raise NotFound("This invitation is somebody else's.")
     facts = {"who": by.name, "place": place, "until": f"{invitation.expires_at:%Y-%m-%d %H:%M}"}
+    facts |= {"language": by.language} if by.language else {}
     with transaction():
         deliveries.post_link("invitation", invitation.email, str(invitation.id), path, facts)
         audit.record("invitation.mailed", by=by, tenant_id=invitation.tenant_id, detail=_detail(invitation))

@@ -59,6 +59,8 @@ class User(Base):
     password_hash: Mapped[str]
     role: Mapped[Role] = mapped_column(words(Role))
     active: Mapped[bool] = mapped_column(default=True)
+    # In which letters are written to them; none chosen: English.
+    language: Mapped[str | None]
     created_at: Mapped[datetime] = mapped_column(default=now)
     memberships: Mapped[list["Membership"]] = relationship(back_populates="user")
 

@@ -6,7 +6,8 @@ from functools import partial
 from typing import Any
 from uuid import UUID
 
-from portal.domain.people import deliveries, hooks, outlets, wording
+from portal import translation
+from portal.domain.people import accounts, deliveries, hooks, outlets, wording
 from portal.domain.people.models import Channel, Delivery, Kind, Webhook
 from portal.domain.store import vault
 from portal.domain.store.db import db, now
@@ -14,6 +15,7 @@ from portal.domain.store.vault import Unsealable
 from portal.post import Undelivered
 from portal.post.mail import Letter
 from portal.post.webhooks import Message
+from portal.translation import gettext
 
 # What messages look like; receivers may rely on what stands in them as long as it is the same.
 VERSION = 1
@@ -50,14 +52,23 @@ def _mail(delivery: Delivery) -> str:
     office = outlets.office()
     if office is None:
         raise Undelivered("The portal has no mail server.", silent=True)
-    letter = _letter(delivery)
+    person = accounts.find(delivery.address or "")
+    # Whoever has no account yet is written to as the one who invites them speaks.
+    with translation.speaking(person.language if person else delivery.facts.get("language")):
+        letter = _letter(delivery)
     db.session.rollback()  # nothing is held while somebody else's server thinks
     office.send(letter)
     return "sent"
 
 
 def _letter(delivery: Delivery) -> Letter:
-    letter = partial(Letter, str(delivery.id), delivery.address or "", delivery.created_at)
+    letter = partial(
+        Letter,
+        str(delivery.id),
+        delivery.address or "",
+        delivery.created_at,
+        language=translation.spoken(),
+    )
     if delivery.sealed:
         url = vault.unseal(delivery.sealed, place=deliveries.place(delivery.id)).decode()
         return letter(**wording.of_link(delivery.kind, delivery.facts), url=url)
@@ -65,9 +76,11 @@ def _letter(delivery: Delivery) -> Letter:
     return letter(
         title=wording.title(kind, delivery.facts),
         text=wording.text(kind, delivery.facts),
-        click="Open it in the portal",
+        click=gettext("Open it in the portal"),
         url=outlets.link(kind, delivery.subject_id),
-        why=f"You are told of this by mail as you chose: {outlets.address('/account/#telling')}",
+        why=gettext(
+            "You are told of this by mail as you chose: %(where)s", where=outlets.address("/account/#telling")
+        ),
     )
 
 

@@ -58,6 +58,7 @@ ACTS = {
     "person.created": "Made an account",
     "person.joined": "Gave somebody a tenant",
     "person.renamed": "Changed their name",
+    "person.language_chosen": "Chose their language",
     "person.password_changed": "Changed their password",
     "person.password_reset": "Reset their password by a link",
     "person.reset_link_made": "Made a link to reset a password",

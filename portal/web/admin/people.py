@@ -178,13 +178,13 @@ def end_session(person_id: UUID, session_id: UUID) -> ResponseReturnValue:
 
 def _invite_form() -> InviteForm:
     form = InviteForm()
-    form.tenant.choices = choices([("", "None yet"), *_tenants()])
+    form.tenant.choices = choices([("", "None yet"), *_tenants()])()
     return form
 
 
 def _membership_form(person: User) -> MembershipForm:
     form = MembershipForm()
-    form.tenant.choices = choices(_tenants(but=person.tenant_ids))
+    form.tenant.choices = choices(_tenants(but=person.tenant_ids))()
     return form
 
 

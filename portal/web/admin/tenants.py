@@ -294,5 +294,5 @@ def _network_form(tenant: Tenant, network: Any, *, empty: bool = False) -> Netwo
     }
     sent: dict[str, Any] = {"formdata": None} if empty else {}
     form = NetworkForm(prefix=f"{network.id}-", data=known, **sent)
-    form.external.choices = choices((one["id"], one["name"]) for one in tenant.external_networks)
+    form.external.choices = choices((one["id"], one["name"]) for one in tenant.external_networks)()
     return form

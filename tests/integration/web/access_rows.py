@@ -91,6 +91,7 @@ ROWS: dict[str, Row] = {
     "events.index": Row(STAFF, foreign=STAFF),
     "health.alive": OPEN,
     "health.ready": OPEN,
+    "home.choose_language": OPEN,
     "home.choose_theme": OPEN,
     "home.show": Row(ALL),
     "home.silence": Row(ALL, foreign=STAFF),
