@@ -9,7 +9,7 @@ from flask import Flask
 from markupsafe import Markup
 
 from portal.domain.store.db import now
-from portal.translation import gettext, gettext_noop, spoken, translated, translated_count
+from portal.translation import SOURCE, gettext, gettext_noop, spoken, translated, translated_count
 
 _GIVEN = ("vcpus", "ram_mib", "disk_gib", "gpus")
 JUST_NOW, DAYS = gettext_noop("just now"), gettext_noop("%(num)s days ago")
@@ -37,6 +37,7 @@ def install(app: Flask) -> None:
         plural=plural,
         number=number,
         capacity=capacity,
+        amid=amid,
         translated=translated,
     )
     app.jinja_env.globals["plural"] = plural
@@ -161,3 +162,8 @@ def number(count: int) -> str:
     """“7”, “12,345”."""
     # Small ones are the same everywhere, and there are many on a page.
     return str(count) if -1000 < count < 1000 else format_decimal(count, locale=spoken())
+
+
+def amid(words: str) -> str:
+    """A heading's words amid a sentence: small in English; other languages leave their nouns large."""
+    return words.lower() if spoken() == SOURCE else words

@@ -41,7 +41,16 @@ _NAMES |= {
     "URL",
     "min",
 }
-_SPOKEN_ATTRIBUTES = {"title", "aria-label", "placeholder", "alt", "data-say", "data-title", "data-body"}
+_SPOKEN_ATTRIBUTES = {
+    "title",
+    "aria-label",
+    "placeholder",
+    "alt",
+    "data-say",
+    "data-title",
+    "data-body",
+    "data-label",
+}
 _SILENT = {"code", "pre", "kbd", "script", "style", "svg"}
 _ENVIRONMENT = Environment(extensions=["jinja2.ext.i18n", "jinja2.ext.loopcontrols"], autoescape=True)
 

@@ -11,7 +11,33 @@ TEMPLATES = sorted((ROOT / "portal/web/templates").rglob("*.html"))
 MODULES = sorted([*(ROOT / "portal/web").rglob("*.py"), *(ROOT / "portal/domain").rglob("*.py")])
 # Folders and files that aren't marked yet.
 PENDING: tuple[str, ...] = (
-    "portal/web/",
+    "portal/web/admin/",
+    "portal/web/account.py",
+    "portal/web/asking.py",
+    "portal/web/auth.py",
+    "portal/web/bulk.py",
+    "portal/web/changes.py",
+    "portal/web/errors.py",
+    "portal/web/frame.py",
+    "portal/web/guards.py",
+    "portal/web/help.py",
+    "portal/web/home.py",
+    "portal/web/inventory.py",
+    "portal/web/keys.py",
+    "portal/web/launch.py",
+    "portal/web/links.py",
+    "portal/web/members.py",
+    "portal/web/menus.py",
+    "portal/web/metrics.py",
+    "portal/web/questions.py",
+    "portal/web/usage.py",
+    "portal/web/webhooks.py",
+    "portal/web/wizard.py",
+    "portal/web/templates/admin/",
+    "portal/web/templates/changes/",
+    "portal/web/templates/home/",
+    "portal/web/templates/ui.html",
+    "portal/web/templates/vms/",
     "portal/domain/people/",
     "portal/domain/store/",
     "portal/domain/catalog/",
@@ -22,6 +48,8 @@ PENDING: tuple[str, ...] = (
 OTHERS: dict[str, set[str]] = {
     "portal/web/compression.py": {"Vary"},
     "portal/web/cookies.py": {"Lax"},
+    "portal/web/templates/launch/_field.html": {'aria-describedby="\ufffc" aria-invalid="true"'},
+    "portal/web/templates/launch/_user_data.html": {"placeholder=#cloud-config\npackages: [nginx]"},
 }
 
 
