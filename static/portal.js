@@ -14,7 +14,9 @@
     if (seconds < 60) return say("%(num)s s ago", Math.floor(seconds));
     if (seconds < 3600) return say("%(num)s min ago", Math.floor(seconds / 60));
     if (seconds < 172800) return say("%(num)s h ago", Math.floor(seconds / 3600));
-    return say("%(num)s days ago", Math.floor(seconds / 86400));
+    if (seconds < 5184000) return say("%(num)s days ago", Math.floor(seconds / 86400));
+    if (seconds < 63072000) return say("%(num)s months ago", Math.floor(seconds / 2628000));
+    return say("%(num)s years ago", Math.floor(seconds / 31536000));
   };
 
   // The server's clock, not the person's, decides how long ago something was.

@@ -12,12 +12,15 @@ from portal.domain.store.db import now
 from portal.translation import SOURCE, gettext, gettext_noop, spoken, translated, translated_count
 
 _GIVEN = ("vcpus", "ram_mib", "disk_gib", "gpus")
-JUST_NOW, DAYS = gettext_noop("just now"), gettext_noop("%(num)s days ago")
+JUST_NOW = gettext_noop("just now")
 STEPS = (
     (60, 1, gettext_noop("%(num)s s ago")),
     (3600, 60, gettext_noop("%(num)s min ago")),
     (172800, 3600, gettext_noop("%(num)s h ago")),
+    (5184000, 86400, gettext_noop("%(num)s days ago")),
+    (63072000, 2628000, gettext_noop("%(num)s months ago")),
 )
+YEARS = gettext_noop("%(num)s years ago")
 NEVER = gettext_noop("never")
 
 
@@ -53,13 +56,13 @@ def ago(when: datetime | None, never: str = NEVER) -> str | Markup:
 
 
 def ago_words(seconds: float) -> str:
-    """“just now”, “6 s ago”, “4 min ago”, “7 h ago”, “3 days ago”."""
+    """“just now”, “6 s ago”, “4 min ago”, “7 h ago”, “3 days ago”, “5 months ago”, “2 years ago”."""
     if seconds < 1:
         return translated(JUST_NOW)
     for below, unit, words in STEPS:
         if seconds < below:
             return gettext(words, num=int(seconds // unit))
-    return gettext(DAYS, num=int(seconds // 86400))
+    return gettext(YEARS, num=int(seconds // 31536000))
 
 
 def moment(when: datetime | None, never: str = NEVER) -> str | Markup:

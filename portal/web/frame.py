@@ -30,7 +30,7 @@ THEME_COOKIE = "theme"
 SCRIPT = (
     filters.JUST_NOW,
     *(words for _, _, words in filters.STEPS),
-    filters.DAYS,
+    filters.YEARS,
     gettext_noop("Copied."),
     gettext_noop("The portal is back."),
     gettext_noop("%(num)s shown."),

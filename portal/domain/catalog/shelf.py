@@ -14,8 +14,10 @@ from types import MappingProxyType
 from portal.domain.catalog import hot, listing
 from portal.domain.catalog.hot import Parameter, Role, Template
 from portal.domain.catalog.listing import Entry, Listing
+from portal.translation import gettext_noop
 
 CATALOG = "catalog.toml"
+_ANSWERS = {"true": gettext_noop("yes"), "false": gettext_noop("no")}
 SUFFIXES = (".yaml", ".yml")
 # Names stand in addresses and in the database.
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
@@ -89,7 +91,8 @@ class Offering:
     def say(self, parameter: Parameter, value: object) -> str:
         """A value in words, as `choices` has them."""
         text = parameter.as_text(value)
-        return self.labels.get(parameter.name, {}).get(text, text)
+        words = _ANSWERS.get(text, text) if parameter.type == "boolean" else text
+        return self.labels.get(parameter.name, {}).get(text, words)
 
 
 @dataclass(frozen=True)

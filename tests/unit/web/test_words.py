@@ -21,6 +21,8 @@ from portal.web import filters, paths
         (3600, "1 h ago"),
         (172799, "47 h ago"),
         (172800, "2 days ago"),
+        (31_536_000, "12 months ago"),
+        (94_608_000, "3 years ago"),
     ],
 )
 def test_how_long_ago(seconds: float, words: str) -> None:
