@@ -25,4 +25,9 @@ def reseal() -> None:
         for words in stuck[:NAMED]:
             click.echo(f"  {words}", err=True)
         raise click.ClickException(f"{len(stuck)} values don't open; keep the old master keys.")
+    for version, count in keyring.behind():
+        raise click.ClickException(
+            f"{count} values were sealed with master key {version} meanwhile, by a process that has no newer "
+            "one. Restart it, and run this again."
+        )
     click.echo(f"Master key {newest} is enough from now on; the others may go.")

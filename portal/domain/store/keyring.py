@@ -21,7 +21,7 @@ from portal.domain.store.vault import Unsealable, Vault
 
 logger = logging.getLogger(__name__)
 
-# So many rows at once: a transaction that nobody waits for.
+# So many rows are read at once.
 BATCH = 100
 # So many rows are named of those that need a lost key.
 NAMED = 20
@@ -73,17 +73,21 @@ def sign() -> Sign:
 def reseal() -> Generator[tuple[str, int, list[str]], None, None]:
     """Moves all sealed rows to the newest key: (table, how many moved, what is wrong with the others).
 
-    In small transactions, while the portal runs. Whoever is interrupted runs it again.
+    While the portal runs. Whoever is interrupted runs it again.
     """
     check()
-    failed = False
     for table in sealed_tables():
-        moved, stuck = _reseal_table(table)
-        failed = failed or bool(stuck)
-        yield table.name, moved, stuck
-    if not failed:
-        with transaction():
-            db.session.execute(delete(MasterKey).where(MasterKey.version != vault.opened().keys.newest))
+        yield table.name, *_reseal_table(table)
+    needed = {version for version, _ in behind()} | {vault.opened().keys.newest}
+    with transaction():
+        db.session.execute(delete(MasterKey).where(MasterKey.version.not_in(needed)))
+
+
+def behind() -> list[tuple[int, int]]:
+    """(version, how many rows) of each master key but the newest that still wraps some."""
+    newest = vault.opened().keys.newest
+    versions = db.session.scalars(select(MasterKey.version).where(MasterKey.version != newest)).all()
+    return [(found.version, found.count) for version in versions if (found := _needing(version))]
 
 
 def sealed_tables() -> list[Table]:
@@ -94,24 +98,27 @@ def sealed_tables() -> list[Table]:
 def _reseal_table(table: Table) -> tuple[int, list[str]]:
     moved, stuck, last = 0, list[str](), None
     while rows := _batch(table, last):
-        with transaction():
-            for row_id, sealed in rows:
-                try:
-                    fresh = vault.opened().reseal(sealed, place=f"{table.name}.sealed/{row_id}")
-                except Unsealable as error:
-                    stuck.append(str(error))
-                    continue
-                # What was sealed anew meanwhile is left as it is.
-                same = (table.c.id == row_id) & (table.c.sealed == sealed)
-                moved += int(
-                    bool(
-                        db.session.scalar(
-                            update(table).where(same).values(sealed=fresh).returning(table.c.id)
-                        )
-                    )
-                )
+        for row_id, sealed in rows:
+            try:
+                fresh = vault.opened().reseal(sealed, place=f"{table.name}.sealed/{row_id}")
+            except Unsealable as error:
+                stuck.append(str(error))
+            else:
+                moved += _replace(table, row_id, sealed, fresh)
         last = rows[-1][0]
     return moved, stuck
+
+
+def _replace(table: Table, row_id: UUID, sealed: bytes, fresh: bytes) -> bool:
+    """Whether it was still there to be replaced: what was sealed anew meanwhile is left as it is.
+
+    A transaction of its own: who holds one row and waits for none stands in nobody's way, whatever rows
+    others lock in whatever order.
+    """
+    same = (table.c.id == row_id) & (table.c.sealed == sealed)
+    with transaction():
+        written = db.session.scalar(update(table).where(same).values(sealed=fresh).returning(table.c.id))
+    return written is not None
 
 
 def _batch(table: Table, last: UUID | None) -> list[tuple[UUID, bytes]]:
