@@ -76,6 +76,9 @@ def ngettext(one: str, many: str, count: int, **facts: Any) -> str:
     return translated_count(one, many, count) % ({"num": count} | facts)
 
 
-def gettext_noop(message: str) -> str:
+def N_(message: str) -> str:  # noqa: N802 - as gettext's users write it
     """Marks a text that is looked up later, when it is said."""
     return message
+
+
+gettext_noop = N_

@@ -4,11 +4,13 @@ import sys
 import tomllib
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import yaml
 from babel.messages import Catalog
+from babel.messages.catalog import Message
 from babel.messages.extract import extract_from_dir
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po, write_po
@@ -20,6 +22,7 @@ FOLDER = ROOT / "portal/translations"
 KEYWORDS: dict[str, Any] = {
     "_": None,
     "gettext": None,
+    "N_": None,
     "gettext_noop": None,
     "ngettext": (1, 2),
     "plural": (2, 3),
@@ -67,20 +70,22 @@ def updated(language: str) -> Catalog:
     return catalog
 
 
-def bring_up_to_date(language: str) -> int:
-    """Writes both files of a language. Answers how many messages lack a translation."""
+def files(language: str) -> dict[Path, bytes]:
+    """What the language's two files should hold, the readable and the compiled one."""
     catalog = updated(language)
-    path = _path(language)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("wb") as file:
-        write_po(file, catalog, width=110, sort_by_file=True, include_lineno=False)
-    with path.with_suffix(".mo").open("wb") as file:
-        write_mo(file, catalog)
-    return sum(1 for message in catalog if message.id and not all(_strings(message.string)))
+    readable, compiled = BytesIO(), BytesIO()
+    write_po(readable, catalog, width=110, sort_by_file=True, include_lineno=False)
+    write_mo(compiled, catalog)
+    return {_path(language): readable.getvalue(), _path(language).with_suffix(".mo"): compiled.getvalue()}
 
 
-def _strings(string: Any) -> tuple[str, ...]:
-    return string if isinstance(string, tuple) else (string,)
+def missing(language: str) -> list[str]:
+    """The messages that it has no words for."""
+    return [str(message.id) for message in updated(language) if message.id and not _is_said(message)]
+
+
+def _is_said(message: Message) -> bool:
+    return all(message.string if isinstance(message.string, tuple) else (message.string,))
 
 
 def _path(language: str) -> Path:
@@ -125,8 +130,10 @@ def _of_template(template: dict[str, Any]) -> Iterator[str]:
 def main() -> int:
     for language in LANGUAGES:
         if language != SOURCE:
-            left = bring_up_to_date(language)
-            print(f"{language}: {left} of {len(read(language))} messages have no translation")
+            for path, content in files(language).items():
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_bytes(content)
+            print(f"{language}: {len(missing(language))} messages have no translation")
     return 0
 
 

@@ -12,6 +12,7 @@ from wtforms.validators import InputRequired, Length
 from portal.domain.people import accounts, choices, hooks, notices, sessions, wording
 from portal.domain.people.access import Permission
 from portal.domain.people.notices import Channel, Kind
+from portal.translation import N_, gettext
 from portal.web import limits, signing, webhooks
 from portal.web.forms import accepted
 from portal.web.guards import needs
@@ -22,19 +23,20 @@ blueprint = Blueprint("account", __name__, url_prefix="/account")
 class NameForm(FlaskForm):
     """How other people see the person."""
 
-    name = StringField("Name", [InputRequired("A name is missing.")])
+    name = StringField(N_("Name"), [InputRequired(N_("A name is missing."))])
 
 
 class PasswordForm(FlaskForm):
     """The present password, and the one after it."""
 
     password = PasswordField(
-        "Present password", [InputRequired("Your present password is missing."), Length(max=1000)]
+        N_("Present password"),
+        [InputRequired(N_("Your present password is missing.")), Length(max=1000)],
     )
     new_password = PasswordField(
-        "New password",
-        [InputRequired("The new password is missing."), Length(max=1000)],
-        description=f"At least {accounts.MIN_PASSWORD} characters. Everywhere else you are signed out.",
+        N_("New password"),
+        [InputRequired(N_("The new password is missing.")), Length(max=1000)],
+        description=N_("At least 10 characters. Everywhere else you are signed out."),
     )
 
 
@@ -54,7 +56,7 @@ def rename() -> ResponseReturnValue:
         accepted(form, accounts.rename, current_user, form.name.data or "")
     if form.errors:
         return _page(name=form), limits.WRONG
-    flash("Your name is changed.", "good")
+    flash(gettext("Your name is changed."), "good")
     return redirect(url_for(".show"))
 
 
@@ -69,7 +71,7 @@ def change_password() -> ResponseReturnValue:
         accepted(form, accounts.change_password, current_user, *typed, here=signing.here())
     if form.errors:
         return _page(password=form), limits.WRONG
-    flash("Your password is changed. Everywhere else you are signed out.", "good")
+    flash(gettext("Your password is changed. Everywhere else you are signed out."), "good")
     return redirect(url_for(".show"))
 
 
@@ -78,7 +80,7 @@ def change_password() -> ResponseReturnValue:
 def end_session(session_id: UUID) -> ResponseReturnValue:
     """Signs one browser out."""
     sessions.end(session_id, current_user, by=current_user)
-    flash("That browser is signed out.", "good")
+    flash(gettext("That browser is signed out."), "good")
     return redirect(url_for(".show"))
 
 
@@ -87,7 +89,7 @@ def end_session(session_id: UUID) -> ResponseReturnValue:
 def end_others() -> ResponseReturnValue:
     """Signs every other browser out."""
     sessions.end_others(current_user, but=signing.here())
-    flash("Everywhere else you are signed out.", "good")
+    flash(gettext("Everywhere else you are signed out."), "good")
     return redirect(url_for(".show"))
 
 
@@ -98,7 +100,7 @@ def choose_telling() -> ResponseReturnValue:
     ticked = set(request.form.getlist("told"))
     wanted = {(kind, channel) for kind in Kind for channel in Channel if f"{kind} {channel}" in ticked}
     choices.save(_kinds(), wanted, by=current_user)
-    flash("You are told as you chose.", "good")
+    flash(gettext("You are told as you chose."), "good")
     return redirect(url_for(".show", _anchor="telling"))
 
 

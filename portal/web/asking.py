@@ -8,6 +8,7 @@ from typing import Any
 from portal.domain.catalog.hot import Parameter, Role
 from portal.domain.vms import answers, offers, particulars, presets
 from portal.domain.vms.drafts import Review
+from portal.translation import N_, gettext
 from portal.web import filters
 from portal.web.fields import Question
 
@@ -26,12 +27,16 @@ _WIDGETS = {
     Role.USER_DATA: "user_data",
 }
 # Where a template has no parameter of its own, or words of little help to people.
-_LABELS = {Role.NAME: "Name", Role.SSH_KEYS: "SSH keys", Role.FLOATING_IP: "Public address"}
-_HELP = {
-    Role.NAME: "Also its host name: letters, digits and hyphens.",
-    Role.SSH_KEYS: "They may sign in.",
+_LABELS = {
+    Role.NAME: N_("Name"),
+    Role.SSH_KEYS: N_("SSH keys"),
+    Role.FLOATING_IP: N_("Public address"),
 }
-_LEASE_HELP = "You are told before it ends; then the VM is stopped, and deleted later."
+_HELP = {
+    Role.NAME: N_("Also its host name: letters, digits and hyphens."),
+    Role.SSH_KEYS: N_("They may sign in."),
+}
+_LEASE_HELP = N_("You are told before it ends; then the VM is stopped, and deleted later.")
 
 
 @dataclass(frozen=True)
@@ -64,15 +69,30 @@ class Asker:
         """How many VMs."""
         limits = {"min": 1, "max": particulars.MOST_AT_ONCE, "step": 1, "required": "required"}
         return self._told(
-            particulars.COUNT, "number", "How many", "More than one are named name-1, name-2, …", limits
+            particulars.COUNT,
+            "number",
+            gettext("How many"),
+            gettext("More than one are named name-1, name-2, …"),
+            limits,
         )
 
     def more(self) -> list[Question]:
         """What few people want to say."""
-        lease = self._told(particulars.LEASE, "radios", "Lease", _LEASE_HELP)
+        lease = self._told(particulars.LEASE, "radios", gettext("Lease"), _LEASE_HELP)
         return [
-            self._told(particulars.DESCRIPTION, "area", "Description", "What it is for.", {"maxlength": 500}),
-            self._told(particulars.TAGS, "text", "Tags", "Short words to find it by, such as: web course-7"),
+            self._told(
+                particulars.DESCRIPTION,
+                "area",
+                gettext("Description"),
+                gettext("What it is for."),
+                {"maxlength": 500},
+            ),
+            self._told(
+                particulars.TAGS,
+                "text",
+                gettext("Tags"),
+                gettext("Short words to find it by, such as: web course-7"),
+            ),
             replace(lease, optional=False, choices=[(str(days), _days(days)) for days in particulars.LEASES]),
         ]
 

@@ -8,6 +8,7 @@ from wtforms import EmailField, PasswordField
 from wtforms.validators import InputRequired, Length
 
 from portal.domain.people import accounts
+from portal.translation import N_
 from portal.web import language, limits, paths, signing
 from portal.web.forms import accepted
 from portal.web.guards import public
@@ -18,8 +19,13 @@ blueprint = Blueprint("auth", __name__)
 class SignIn(FlaskForm):
     """The e-mail address and the password."""
 
-    email = EmailField("E-mail address", [InputRequired("Your e-mail address is missing."), Length(max=255)])
-    password = PasswordField("Password", [InputRequired("Your password is missing."), Length(max=1000)])
+    email = EmailField(
+        N_("E-mail address"),
+        [InputRequired(N_("Your e-mail address is missing.")), Length(max=255)],
+    )
+    password = PasswordField(
+        N_("Password"), [InputRequired(N_("Your password is missing.")), Length(max=1000)]
+    )
 
 
 @blueprint.get("/sign-in")

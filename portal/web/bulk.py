@@ -11,16 +11,17 @@ from htmx_flask import request
 from portal.domain.people.access import Permission
 from portal.domain.vms import bulk, removals
 from portal.domain.vms.bulk import Act
+from portal.translation import N_, gettext
 from portal.web.admin.quotas import amounts
 from portal.web.guards import needs
 from portal.web.vms import blueprint
 
 # What each act is called on a button, and what came of it.
 WORDS = {
-    Act.START: ("Start", "power", "Is being started"),
-    Act.STOP: ("Stop", "circle-stop", "Is being stopped"),
-    Act.DELETE: ("Delete", "trash-2", "Is being deleted"),
-    Act.KEEP: ("Keep", "undo-2", "Stays as it is"),
+    Act.START: (N_("Start"), "power", N_("Is being started")),
+    Act.STOP: (N_("Stop"), "circle-stop", N_("Is being stopped")),
+    Act.DELETE: (N_("Delete"), "trash-2", N_("Is being deleted")),
+    Act.KEEP: (N_("Keep"), "undo-2", N_("Stays as it is")),
 }
 
 
@@ -30,7 +31,7 @@ def plan(act: str) -> ResponseReturnValue:
     """Says what would happen to each of the VMs that were picked, and asks."""
     planned = bulk.plan(Act(act), _picked(), by=current_user)
     if not planned.possible and not planned.impossible:
-        flash("Tick the VMs first, then say what to do with them.", "warn")
+        flash(gettext("Tick the VMs first, then say what to do with them."), "warn")
         return redirect(url_for(".index"))
     return render_template("vms/bulk.html", plan=planned, words=WORDS[planned.act], amounts=amounts)
 

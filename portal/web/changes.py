@@ -13,6 +13,7 @@ from portal.domain.people.access import Permission
 from portal.domain.vms import changes, describing, leases, presets, vms, wishes
 from portal.domain.vms.changes import Wish
 from portal.domain.vms.vms import Vm
+from portal.translation import N_, gettext
 from portal.web import seen
 from portal.web.forms import accepted
 from portal.web.guards import needs
@@ -23,24 +24,25 @@ blueprint = Blueprint("changes", __name__, url_prefix="/vms")
 class Resize(FlaskForm):
     """Another size."""
 
-    flavor = StringField("Size")
+    flavor = StringField(N_("Size"))
 
 
 class Firewall(FlaskForm):
     """Another preset, and from where SSH is let in where the preset asks."""
 
-    firewall = StringField("Firewall")
+    firewall = StringField(N_("Firewall"))
     ssh_from = StringField(
-        "SSH only from", description="Where you choose your address only: one address or a network."
+        N_("SSH only from"),
+        description=N_("Where you choose your address only: one address or a network."),
     )
 
 
 class About(FlaskForm):
     """What a person says of the VM."""
 
-    name = StringField("Name", description="Letters, digits and hyphens.")
-    description = TextAreaField("Description", description="What it is for, in a few words.")
-    tags = StringField("Tags", description="Short words to find it by, with spaces between.")
+    name = StringField(N_("Name"), description=N_("Letters, digits and hyphens."))
+    description = TextAreaField(N_("Description"), description=N_("What it is for, in a few words."))
+    tags = StringField(N_("Tags"), description=N_("Short words to find it by, with spaces between."))
 
 
 @blueprint.get("/<uuid:vm_id>/resize")
@@ -118,7 +120,7 @@ def describe(vm_id: UUID) -> ResponseReturnValue:
     said = accepted(form, describing.describe, vm, told, by=current_user)
     if said is None:
         return render_template("changes/about.html", vm=vm, form=form), 422
-    flash(f"Written down. {said}".strip(), "good")
+    flash(f"{gettext('Written down.')} {said}".strip(), "good")
     return redirect(url_for("vms.show", vm_id=vm_id))
 
 

@@ -16,6 +16,7 @@ from portal.domain.catalog.shelf import NoSuchTemplate
 from portal.domain.store import errors as domain
 from portal.domain.store.pulse import DatabaseAway
 from portal.openstack import errors as openstack
+from portal.translation import N_, gettext, ngettext
 from portal.web.guards import SignInNeeded
 from portal.web.paths import path_of
 
@@ -33,62 +34,96 @@ class Trouble:
     lone: bool = False
 
 
-_BUSY_CLOUD = "The cloud does not answer just now. Nothing you entered is lost; try again in a minute."
-_ASK_ADMIN = "An administrator has to look at this tenant's credential. Nothing you entered is lost."
+_BUSY_CLOUD = N_("The cloud does not answer just now. Nothing you entered is lost; try again in a minute.")
+_ASK_ADMIN = N_("An administrator has to look at this tenant's credential. Nothing you entered is lost.")
 _PART_AWAY = Trouble(
     503,
-    "A part of the portal is away",
-    "It comes back by itself. Nothing you launched or deleted is lost; try again in a minute.",
+    N_("A part of the portal is away"),
+    N_("It comes back by itself. Nothing you launched or deleted is lost; try again in a minute."),
     "unplug",
     lone=True,
 )
 _UNKEEPABLE = Trouble(
     400,
-    "That can't be kept",
-    "It is too long or too large, or holds a character that no text may have. Go back and change it.",
+    N_("That can't be kept"),
+    N_("It is too long or too large, or holds a character that no text may have. Go back and change it."),
     lone=True,
 )
 
 TABLE: dict[type[Exception], Trouble] = {
-    domain.NotFound: Trouble(404, "There is nothing here", "", "search"),
-    domain.Forbidden: Trouble(403, "This isn't for your role", "", "lock"),
+    domain.NotFound: Trouble(404, N_("There is nothing here"), "", "search"),
+    domain.Forbidden: Trouble(403, N_("This isn't for your role"), "", "lock"),
     NoSuchTemplate: Trouble(
-        404, "This template is off the shelf", "Pick another one in the catalogue.", "box"
+        404,
+        N_("This template is off the shelf"),
+        N_("Pick another one in the catalogue."),
+        "box",
     ),
-    domain.Refused: Trouble(409, "That can't be done now", ""),
-    domain.DomainError: Trouble(409, "That can't be done", ""),
-    openstack.NotFound: Trouble(404, "The cloud has no such thing any more", "Go back and look again."),
-    openstack.Conflict: Trouble(409, "The cloud is busy with this already", "Look again in a minute."),
-    openstack.OverQuota: Trouble(409, "The cloud's own quota is full", "Free something, or ask for more."),
-    openstack.BadCredential: Trouble(503, "The cloud refuses the portal", _ASK_ADMIN, "unplug"),
-    openstack.NotAllowed: Trouble(503, "The cloud refuses the portal", _ASK_ADMIN, "unplug"),
-    openstack.Unavailable: Trouble(503, "The cloud does not answer", _BUSY_CLOUD, "cloud-off"),
-    openstack.OpenStackError: Trouble(503, "The cloud said no", _BUSY_CLOUD, "cloud-off"),
-    domain.Gone: Trouble(404, "There is nothing here", "It was removed meanwhile.", "search"),
+    domain.Refused: Trouble(409, N_("That can't be done now"), ""),
+    domain.DomainError: Trouble(409, N_("That can't be done"), ""),
+    openstack.NotFound: Trouble(
+        404, N_("The cloud has no such thing any more"), N_("Go back and look again.")
+    ),
+    openstack.Conflict: Trouble(
+        409, N_("The cloud is busy with this already"), N_("Look again in a minute.")
+    ),
+    openstack.OverQuota: Trouble(
+        409, N_("The cloud's own quota is full"), N_("Free something, or ask for more.")
+    ),
+    openstack.BadCredential: Trouble(503, N_("The cloud refuses the portal"), _ASK_ADMIN, "unplug"),
+    openstack.NotAllowed: Trouble(503, N_("The cloud refuses the portal"), _ASK_ADMIN, "unplug"),
+    openstack.Unavailable: Trouble(503, N_("The cloud does not answer"), _BUSY_CLOUD, "cloud-off"),
+    openstack.OpenStackError: Trouble(503, N_("The cloud said no"), _BUSY_CLOUD, "cloud-off"),
+    domain.Gone: Trouble(404, N_("There is nothing here"), N_("It was removed meanwhile."), "search"),
     domain.Unkeepable: _UNKEEPABLE,
     OverflowError: _UNKEEPABLE,  # SQLite's word for such a number
     DatabaseAway: _PART_AWAY,
     ConnectionError: _PART_AWAY,
 }
 BY_STATUS: dict[int, Trouble] = {
-    400: Trouble(400, "That request can't be read", "Go back, check what you entered and send it again."),
-    403: Trouble(403, "This isn't for your role", "Ask an administrator if you need it.", "lock"),
-    404: Trouble(404, "There is nothing here", "It may be gone, or the address has a slip in it.", "search"),
-    405: Trouble(404, "There is nothing here", "This address takes no such request.", "search"),
-    413: Trouble(413, "That is too much at once", "Send less: user data may have 48 KiB."),
-    429: Trouble(429, "Too many tries", "Wait a little and try again.", "clock"),
-    503: Trouble(503, "The portal is away for a moment", "Try again in a minute.", "unplug", lone=True),
+    400: Trouble(
+        400,
+        N_("That request can't be read"),
+        N_("Go back, check what you entered and send it again."),
+    ),
+    403: Trouble(
+        403,
+        N_("This isn't for your role"),
+        N_("Ask an administrator if you need it."),
+        "lock",
+    ),
+    404: Trouble(
+        404,
+        N_("There is nothing here"),
+        N_("It may be gone, or the address has a slip in it."),
+        "search",
+    ),
+    405: Trouble(
+        404,
+        N_("There is nothing here"),
+        N_("This address takes no such request."),
+        "search",
+    ),
+    413: Trouble(413, N_("That is too much at once"), N_("Send less: user data may have 48 KiB.")),
+    429: Trouble(429, N_("Too many tries"), N_("Wait a little and try again."), "clock"),
+    503: Trouble(
+        503,
+        N_("The portal is away for a moment"),
+        N_("Try again in a minute."),
+        "unplug",
+        lone=True,
+    ),
 }
 SIGNED_OUT = Trouble(
     401,
-    "You were signed out meanwhile",
-    "What you typed is still here. Go on as usual: it is kept while you sign in again.",
+    N_("You were signed out meanwhile"),
+    N_("What you typed is still here. Go on as usual: it is kept while you sign in again."),
     "lock",
 )
 UNEXPECTED = Trouble(
     500,
-    "Something broke on our side",
-    "It is in our log. What you launched or deleted goes on regardless; the rest you can try again.",
+    N_("Something broke on our side"),
+    N_("It is in our log. What you launched or deleted goes on regardless; the rest you can try again."),
     "unplug",
     lone=True,
 )
@@ -125,7 +160,7 @@ def _http(error: HTTPException) -> ResponseReturnValue:
 def _too_many(error: RateLimitExceeded) -> ResponseReturnValue:
     seconds = error.limit.limit.get_expiry()
     minutes = max(1, round(seconds / 60))
-    text = f"Wait {minutes} minutes and try again." if minutes > 1 else "Wait a minute and try again."
+    text = ngettext("Wait a minute and try again.", "Wait %(num)s minutes and try again.", minutes)
     response = answer(replace(BY_STATUS[429], text=text))
     response.headers["Retry-After"] = str(seconds)
     return response
@@ -162,15 +197,17 @@ def _sign_in_needed(_error: SignInNeeded) -> ResponseReturnValue:
     wanted = path_of(request.full_path.rstrip("?"))
     if wanted == url_for("home.show"):
         return redirect(url_for("auth.sign_in"))
-    flash("Sign in to go on.", "calm")
+    flash(gettext("Sign in to go on."), "calm")
     return redirect(url_for("auth.sign_in", next=wanted))
 
 
 def _page_was_open_too_long(error: CSRFError) -> ResponseReturnValue:
     logger.info("a form without a good token: %s", error.description)
     if request.htmx:
-        return answer(Trouble(400, "This page is out of date", "Reload it and send it again."))
-    return _keep(400, "This page is out of date")
+        return answer(
+            Trouble(400, gettext("This page is out of date"), gettext("Reload it and send it again."))
+        )
+    return _keep(400, gettext("This page is out of date"))
 
 
 def _keep(status: int, title: str) -> ResponseReturnValue:

@@ -9,19 +9,19 @@ from flask import Flask
 from markupsafe import Markup
 
 from portal.domain.store.db import now
-from portal.translation import SOURCE, gettext, gettext_noop, spoken, translated, translated_count
+from portal.translation import N_, SOURCE, gettext, spoken, translated, translated_count
 
 _GIVEN = ("vcpus", "ram_mib", "disk_gib", "gpus")
-JUST_NOW = gettext_noop("just now")
+JUST_NOW = N_("just now")
 STEPS = (
-    (60, 1, gettext_noop("%(num)s s ago")),
-    (3600, 60, gettext_noop("%(num)s min ago")),
-    (172800, 3600, gettext_noop("%(num)s h ago")),
-    (5184000, 86400, gettext_noop("%(num)s days ago")),
-    (63072000, 2628000, gettext_noop("%(num)s months ago")),
+    (60, 1, N_("%(num)s s ago")),
+    (3600, 60, N_("%(num)s min ago")),
+    (172800, 3600, N_("%(num)s h ago")),
+    (5184000, 86400, N_("%(num)s days ago")),
+    (63072000, 2628000, N_("%(num)s months ago")),
 )
-YEARS = gettext_noop("%(num)s years ago")
-NEVER = gettext_noop("never")
+YEARS = N_("%(num)s years ago")
+NEVER = N_("never")
 
 
 def install(app: Flask) -> None:

@@ -17,7 +17,7 @@ from portal.domain.store import db
 from portal.domain.tenants import circuits, credentials, tenants
 from portal.domain.tenants.tenants import Tenant
 from portal.domain.vms import findings, requests, vms
-from portal.translation import gettext_noop
+from portal.translation import N_
 from portal.web import filters
 
 # So many tenants the switcher shows; who looks after more goes by the list of VMs.
@@ -31,12 +31,12 @@ SCRIPT = (
     filters.JUST_NOW,
     *(words for _, _, words in filters.STEPS),
     filters.YEARS,
-    gettext_noop("Copied."),
-    gettext_noop("The portal is back."),
-    gettext_noop("%(num)s shown."),
-    gettext_noop("Nothing matches."),
-    gettext_noop("You will be told when it is ready"),
-    gettext_noop("Tell me when it is ready"),
+    N_("Copied."),
+    N_("The portal is back."),
+    N_("%(num)s shown."),
+    N_("Nothing matches."),
+    N_("You will be told when it is ready"),
+    N_("Tell me when it is ready"),
 )
 
 
@@ -67,32 +67,32 @@ class Place:
 
 # By whom a place is about: one's own work, the tenant one works in, and all that is looked after.
 NAVIGATION = {
-    "My work": (
-        Place("Home", "home.show", "house", Permission.HOME_VIEW, keys="g h"),
-        Place("VMs", "vms.index", "server", Permission.VM_VIEW, keys="g v"),
-        Place("Catalogue", "catalog.templates", "layout-grid", Permission.CATALOG_VIEW, keys="g c"),
-        Place("SSH keys", "keys.index", "key-round", Permission.KEY_MANAGE),
+    N_("My work"): (
+        Place(N_("Home"), "home.show", "house", Permission.HOME_VIEW, keys="g h"),
+        Place(N_("VMs"), "vms.index", "server", Permission.VM_VIEW, keys="g v"),
+        Place(N_("Catalogue"), "catalog.templates", "layout-grid", Permission.CATALOG_VIEW, keys="g c"),
+        Place(N_("SSH keys"), "keys.index", "key-round", Permission.KEY_MANAGE),
     ),
-    "This tenant": (
-        Place("Usage", "usage.index", "gauge", Permission.QUOTA_VIEW, local=True),
-        Place("Members", "members.index", "users", Permission.MEMBER_VIEW, local=True),
+    N_("This tenant"): (
+        Place(N_("Usage"), "usage.index", "gauge", Permission.QUOTA_VIEW, local=True),
+        Place(N_("Members"), "members.index", "users", Permission.MEMBER_VIEW, local=True),
     ),
-    "All tenants": (
-        Place("Search", "support.search", "life-buoy", Permission.SUPPORT_VIEW),
-        Place("Findings", "drift.index", "radar", Permission.FINDING_VIEW, findings.how_many_open),
-        Place("Requests", "quotas.index", "inbox", Permission.QUOTA_CHANGE, requests.how_many_wait),
-        Place("Tenants", "tenants.index", "building-2", Permission.TENANT_VIEW),
-        Place("People", "people.index", "circle-user", Permission.PERSON_VIEW),
+    N_("All tenants"): (
+        Place(N_("Search"), "support.search", "life-buoy", Permission.SUPPORT_VIEW),
+        Place(N_("Findings"), "drift.index", "radar", Permission.FINDING_VIEW, findings.how_many_open),
+        Place(N_("Requests"), "quotas.index", "inbox", Permission.QUOTA_CHANGE, requests.how_many_wait),
+        Place(N_("Tenants"), "tenants.index", "building-2", Permission.TENANT_VIEW),
+        Place(N_("People"), "people.index", "circle-user", Permission.PERSON_VIEW),
         Place(
-            "Credentials",
+            N_("Credentials"),
             "credentials.index",
             "lock",
             Permission.CREDENTIAL_VIEW,
             credentials.how_many_bad,
             tone="bad",
         ),
-        Place("Audit", "audit.index", "scroll-text", Permission.AUDIT_VIEW),
-        Place("System", "system.show", "activity", Permission.SYSTEM_VIEW),
+        Place(N_("Audit"), "audit.index", "scroll-text", Permission.AUDIT_VIEW),
+        Place(N_("System"), "system.show", "activity", Permission.SYSTEM_VIEW),
     ),
 }
 

@@ -12,6 +12,7 @@ from portal.domain.people import access
 from portal.domain.people.access import Permission
 from portal.domain.vms import explain, support, vms
 from portal.domain.vms.vms import State, Vm
+from portal.translation import N_, gettext
 from portal.web.forms import accepted
 from portal.web.guards import needs
 from portal.web.vms import blueprint
@@ -21,8 +22,8 @@ class Plea(FlaskForm):
     """What a person needs help with."""
 
     said = TextAreaField(
-        "What do you need?",
-        description="What you tried, what you expected, how urgent it is. No passwords, please.",
+        N_("What do you need?"),
+        description=N_("What you tried, what you expected, how urgent it is. No passwords, please."),
     )
 
 
@@ -41,7 +42,7 @@ def ask_support(vm_id: UUID) -> ResponseReturnValue:
     accepted(form, support.ask, vm, form.said.data or "", by=current_user)
     if form.errors:
         return _page(vm, form), 422
-    flash("Support was told, with the way to all that the portal knows of this VM.", "good")
+    flash(gettext("Support was told, with the way to all that the portal knows of this VM."), "good")
     return redirect(url_for("vms.show", vm_id=vm.id))
 
 

@@ -22,7 +22,7 @@ from portal.domain.people import access, accounts
 from portal.domain.people.access import Permission
 from portal.domain.tenants import tenants
 from portal.domain.vms import drafts, inventory, matters, quotas, removals
-from portal.translation import LANGUAGES
+from portal.translation import LANGUAGES, N_, gettext
 from portal.web import cookies, paths
 from portal.web.frame import THEME_COOKIE, THEMES, can_launch, here
 from portal.web.guards import needs, public
@@ -33,16 +33,16 @@ blueprint = Blueprint("home", __name__)
 SHOWN = 8
 # What is told of VMs where the person works: of who did it, and of what came about.
 TOLD = {
-    "vm.launch": "was launched",
-    "vm.completed": "is ready",
-    "vm.failed": "failed",
-    "vm.vanished": "vanished from OpenStack",
-    "vm.retry": "is tried again",
-    "vm.start": "is started",
-    "vm.stop": "is stopped",
-    "vm.reboot": "is restarted",
-    "vm.delete": "is to be deleted",
-    "vm.gone": "was deleted",
+    "vm.launch": N_("was launched"),
+    "vm.completed": N_("is ready"),
+    "vm.failed": N_("failed"),
+    "vm.vanished": N_("vanished from OpenStack"),
+    "vm.retry": N_("is tried again"),
+    "vm.start": N_("is started"),
+    "vm.stop": N_("is stopped"),
+    "vm.reboot": N_("is restarted"),
+    "vm.delete": N_("is to be deleted"),
+    "vm.gone": N_("was deleted"),
 }
 
 
@@ -89,7 +89,7 @@ def switch_tenant(tenant_id: UUID) -> ResponseReturnValue:
     """Works in another tenant from here on."""
     tenant = tenants.get(tenant_id, for_=current_user)
     session["tenant"] = str(tenant.id)
-    flash(f"You work in {tenant.name} now.", "good")
+    flash(gettext("You work in %(name)s now.", name=tenant.name), "good")
     return redirect(url_for(".show"))
 
 

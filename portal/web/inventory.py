@@ -19,6 +19,7 @@ from portal.domain.tenants.tenants import Tenant
 from portal.domain.vms import bulk, drafts, inventory, progress, removals, vms
 from portal.domain.vms.inventory import Sort, Wanted
 from portal.domain.vms.vms import State
+from portal.translation import N_, gettext
 from portal.web import cookies, paths, rows
 from portal.web.frame import can_launch, here
 from portal.web.guards import needs
@@ -32,15 +33,15 @@ FILTERS = ("q", "state", "owner", "tenant", "template", "image", "tag", "sort")
 STOPPED = "stopped"
 # What a list may show besides the name, and what it is sorted by there.
 COLUMNS: dict[str, tuple[str, Sort | None]] = {
-    "state": ("State", Sort.STATE),
-    "address": ("Address", None),
-    "template": ("Template", Sort.TEMPLATE),
-    "image": ("Image", Sort.IMAGE),
-    "size": ("Size", Sort.SIZE),
-    "tags": ("Tags", None),
-    "owner": ("Owner", Sort.OWNER),
-    "tenant": ("Tenant", None),
-    "launched": ("Launched", Sort.LAUNCHED),
+    "state": (N_("State"), Sort.STATE),
+    "address": (N_("Address"), None),
+    "template": (N_("Template"), Sort.TEMPLATE),
+    "image": (N_("Image"), Sort.IMAGE),
+    "size": (N_("Size"), Sort.SIZE),
+    "tags": (N_("Tags"), None),
+    "owner": (N_("Owner"), Sort.OWNER),
+    "tenant": (N_("Tenant"), None),
+    "launched": (N_("Launched"), Sort.LAUNCHED),
 }
 FIRST_COLUMNS = ("state", "address", "size", "tags", "owner", "tenant", "launched")
 COLUMNS_COOKIE, FILTERS_COOKIE = "vms-columns", "vms-filters"
@@ -200,7 +201,7 @@ def _heads(columns: Sequence[str], asked: Mapping[str, str], wanted: Wanted) -> 
     """Each column's head; another click on the one it is sorted by turns the order round."""
     possible = inventory.sortable(current_user, wanted)
     heads = []
-    for words, sort in (("Name", Sort.NAME), *(COLUMNS[name] for name in columns)):
+    for words, sort in ((gettext("Name"), Sort.NAME), *(COLUMNS[name] for name in columns)):
         if sort not in possible:
             heads.append(Head(words))
             continue

@@ -13,6 +13,7 @@ from wtforms.validators import ValidationError
 
 from portal.domain.catalog import keys
 from portal.domain.people.access import Permission
+from portal.translation import N_, gettext
 from portal.web.forms import accepted
 from portal.web.guards import needs
 
@@ -22,12 +23,12 @@ blueprint = Blueprint("keys", __name__, url_prefix="/keys")
 class NewKey(FlaskForm):
     """A name and the key as it stands in the .pub file: pasted, or the file itself."""
 
-    name = StringField("Name", description="What you call it, such as “laptop”.")
+    name = StringField(N_("Name"), description=N_("What you call it, such as “laptop”."))
     public_key = TextAreaField(
-        "Public key",
-        description="The one line of ~/.ssh/id_ed25519.pub. The portal never asks for the private key.",
+        N_("Public key"),
+        description=N_("The one line of ~/.ssh/id_ed25519.pub. The portal never asks for the private key."),
     )
-    file = FileField("Or the .pub file itself")
+    file = FileField(N_("Or the .pub file itself"))
 
     @property
     def text(self) -> str:
@@ -40,13 +41,15 @@ class NewKey(FlaskForm):
     def validate_public_key(self, _field: Field) -> None:
         """One of the two ways is needed."""
         if not self.text.strip():
-            raise ValidationError("Paste the key, the one line of your .pub file, or choose that file.")
+            raise ValidationError(
+                gettext("Paste the key, the one line of your .pub file, or choose that file.")
+            )
 
 
 class MadeKey(FlaskForm):
     """What a key that is made here shall be called."""
 
-    name = StringField("Name", description="What you call it, such as “portal”.")
+    name = StringField(N_("Name"), description=N_("What you call it, such as “portal”."))
 
 
 @blueprint.get("/")
@@ -64,7 +67,7 @@ def add() -> ResponseReturnValue:
     key = form.validate() and accepted(form, keys.add, current_user, form.name.data or "", form.text)
     if not key:
         return _page(form, _making()), 422
-    flash(f"“{key.name}” was added. New VMs can be opened with it.", "good")
+    flash(gettext("“%(name)s” was added. New VMs can be opened with it.", name=key.name), "good")
     return redirect(url_for(".index"))
 
 
@@ -84,7 +87,7 @@ def make() -> ResponseReturnValue:
 def remove(key_id: UUID) -> ResponseReturnValue:
     """Forgets a key."""
     keys.remove(key_id, by=current_user)
-    flash("The key was removed. VMs that have it keep it.", "good")
+    flash(gettext("The key was removed. VMs that have it keep it."), "good")
     return redirect(url_for(".index"))
 
 

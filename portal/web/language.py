@@ -24,7 +24,9 @@ def install(app: Flask) -> None:
     app.jinja_env.install_gettext_callables(  # type: ignore[attr-defined]  # of the extension
         translation.translated, translation.translated_count, newstyle=True
     )
-    app.jinja_env.globals.update(translated=translation.translated, gettext_noop=translation.gettext_noop)
+    app.jinja_env.globals.update(
+        translated=translation.translated, N_=translation.N_, gettext_noop=translation.N_
+    )
 
     @app.before_request
     def _speak() -> None:

@@ -16,6 +16,7 @@ from portal.domain.tenants import tenants
 from portal.domain.vms import answers, drafts, offers
 from portal.domain.vms.drafts import LaunchDraft
 from portal.domain.vms.vms import Vm
+from portal.translation import gettext
 from portal.web import fields, questions, seen, wizard
 from portal.web.forms import accepted
 from portal.web.frame import here
@@ -46,7 +47,7 @@ def start() -> ResponseReturnValue:
     """A draft of the template with good first answers; the quick way leads to its review at once."""
     tenant = here()
     if tenant is None:
-        raise DomainError("You are in no tenant yet. Ask an administrator to add you to yours.")
+        raise DomainError(gettext("You are in no tenant yet. Ask an administrator to add you to yours."))
     sent, quick = request.form, request.form.get("quick", "")
     picks = {role: sent[name] for name, role in PICKED.items() if sent.get(name)}
     picks[Role.SSH_FROM] = seen.network()
@@ -134,7 +135,7 @@ def submit(draft_id: UUID) -> ResponseReturnValue:
 def discard(draft_id: UUID) -> ResponseReturnValue:
     """Throws the draft away."""
     drafts.discard(drafts.edit(draft_id, for_=current_user), by=current_user)
-    flash("The draft was thrown away.", "good")
+    flash(gettext("The draft was thrown away."), "good")
     return redirect(url_for("home.show"))
 
 
@@ -154,8 +155,8 @@ def _not_yet(_error: DomainError) -> ResponseReturnValue:
 @blueprint.errorhandler(shelf.NoSuchTemplate)
 def _no_such_template(_error: shelf.NoSuchTemplate) -> ResponseReturnValue:
     draft_id = (request.view_args or {}).get("draft_id")
-    kept = " Your answers are kept." if draft_id else ""
-    flash(f"That template is no longer on the shelf. Choose another.{kept}", "warn")
+    words = gettext("That template is no longer on the shelf. Choose another.")
+    flash(f"{words} {gettext('Your answers are kept.')}" if draft_id else words, "warn")
     return _go(url_for(".template", draft_id=draft_id) if draft_id else url_for(".index"))
 
 
@@ -176,7 +177,7 @@ def _add_key(draft: LaunchDraft) -> ResponseReturnValue:
     if not key:
         return _questions(draft, ACCESS, key_form=form), 422
     _choose(draft, key.id)
-    flash(f"“{key.name}” was added, and chosen for this VM.", "good")
+    flash(gettext("“%(name)s” was added, and chosen for this VM.", name=key.name), "good")
     return redirect(url_for(".step", draft_id=draft.id, step=ACCESS, _anchor="keys"))
 
 

@@ -17,21 +17,24 @@ from portal.domain.people.access import Permission
 from portal.domain.people.invitations import Invitation
 from portal.domain.people.notices import Channel
 from portal.domain.tenants import tenants
+from portal.translation import N_, gettext
 from portal.web import limits, signing
 from portal.web.forms import accepted
 from portal.web.guards import needs, public
 from portal.web.paths import ours
 
 blueprint = Blueprint("links", __name__)
-_ENOUGH = f"At least {accounts.MIN_PASSWORD} characters."
+_ENOUGH = N_("At least 10 characters.")
 
 
 class AccountForm(FlaskForm):
     """What a new account needs."""
 
-    name = StringField("Your name", [InputRequired("Your name is missing.")])
+    name = StringField(N_("Your name"), [InputRequired(N_("Your name is missing."))])
     password = PasswordField(
-        "Password", [InputRequired("A password is missing."), Length(max=1000)], description=_ENOUGH
+        N_("Password"),
+        [InputRequired(N_("A password is missing.")), Length(max=1000)],
+        description=_ENOUGH,
     )
 
 
@@ -39,7 +42,9 @@ class ResetForm(FlaskForm):
     """The new password."""
 
     password = PasswordField(
-        "New password", [InputRequired("The new password is missing."), Length(max=1000)], description=_ENOUGH
+        N_("New password"),
+        [InputRequired(N_("The new password is missing.")), Length(max=1000)],
+        description=_ENOUGH,
     )
 
 
@@ -61,7 +66,7 @@ def accept() -> ResponseReturnValue:
     if not opened:
         return _invitation(form), limits.WRONG
     signing.take(opened)
-    flash(f"Welcome, {opened.user.name}. Your account is ready.", "good")
+    flash(gettext("Welcome, %(name)s. Your account is ready.", name=opened.user.name), "good")
     return redirect(url_for("home.show"))
 
 
@@ -72,7 +77,7 @@ def join() -> ResponseReturnValue:
     joined = invitations.join(_token(), by=current_user)
     if joined.tenant_id:
         session["tenant"] = str(joined.tenant_id)
-    flash("You are in.", "good")
+    flash(gettext("You are in."), "good")
     return redirect(url_for("home.show"))
 
 
@@ -95,7 +100,7 @@ def set_password() -> ResponseReturnValue:
             "links/reset.html", form=form, link=resets.read(token), token=token
         ), limits.WRONG
     signing.leave()
-    flash("Your new password holds. Sign in with it.", "good")
+    flash(gettext("Your new password holds. Sign in with it."), "good")
     return redirect(url_for("auth.sign_in"))
 
 
@@ -110,7 +115,7 @@ def send(of: str) -> ResponseReturnValue:
         address = invitations.send(_token(), path, place, by=current_user).email
     else:
         address = resets.send(_token(), path, by=current_user).user.email
-    flash(f"The link is on its way to {address}.", "good")
+    flash(gettext("The link is on its way to %(address)s.", address=address), "good")
     return redirect(ours(request.form.get("back", ""), url_for("home.show")))
 
 

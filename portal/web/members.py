@@ -16,6 +16,7 @@ from portal.domain.store.errors import NotFound
 from portal.domain.tenants import tenants
 from portal.domain.tenants.tenants import Tenant
 from portal.domain.vms import allowances, quotas
+from portal.translation import N_, gettext
 from portal.web import links
 from portal.web.admin.quotas import GIB, amounts, in_people_units
 from portal.web.forms import accepted, choices
@@ -29,13 +30,13 @@ blueprint = Blueprint("members", __name__, url_prefix="/members")
 class InviteForm(FlaskForm):
     """Who is invited, and as what."""
 
-    email = EmailField("E-mail address", [InputRequired("The address is missing.")])
+    email = EmailField(N_("E-mail address"), [InputRequired(N_("The address is missing."))])
     tenant_role = RadioField(
-        "As",
+        N_("As"),
         choices=choices(
             [
-                (TenantRole.MEMBER.value, "Member: launches VMs"),
-                (TenantRole.OWNER.value, "Owner: also invites and removes members"),
+                (TenantRole.MEMBER.value, N_("Member: launches VMs")),
+                (TenantRole.OWNER.value, N_("Owner: also invites and removes members")),
             ]
         ),
         default=TenantRole.MEMBER.value,
@@ -45,11 +46,11 @@ class InviteForm(FlaskForm):
 class LimitsForm(FlaskForm):
     """What one member may have; memory in GiB."""
 
-    vms = IntegerField("VMs", [Optional()])
+    vms = IntegerField(N_("VMs"), [Optional()])
     vcpus = IntegerField("vCPU", [Optional()])
-    ram_mib = IntegerField("Memory in GiB", [Optional()])
-    gpus = IntegerField("GPUs", [Optional()])
-    floating_ips = IntegerField("Floating IPs", [Optional()])
+    ram_mib = IntegerField(N_("Memory in GiB"), [Optional()])
+    gpus = IntegerField(N_("GPUs"), [Optional()])
+    floating_ips = IntegerField(N_("Floating IPs"), [Optional()])
 
     @property
     def limits(self) -> dict[str, int]:
@@ -64,7 +65,7 @@ def index() -> ResponseReturnValue:
     """The members of the tenant the person works in."""
     tenant = here()
     if tenant is None:
-        raise NotFound("There is no tenant yet.")
+        raise NotFound(gettext("There is no tenant yet."))
     return redirect(url_for(".show", tenant_id=tenant.id))
 
 
@@ -101,7 +102,7 @@ def withdraw(tenant_id: UUID, invitation_id: UUID) -> ResponseReturnValue:
     """Takes an invitation back."""
     tenant = tenants.get(tenant_id, for_=current_user)
     invitations.withdraw(invitation_id, by=current_user)
-    flash("The invitation is taken back; its link opens nothing any more.", "good")
+    flash(gettext("The invitation is taken back; its link opens nothing any more."), "good")
     return redirect(url_for(".show", tenant_id=tenant.id))
 
 
@@ -111,7 +112,7 @@ def change_role(tenant_id: UUID, person_id: UUID, role: str) -> ResponseReturnVa
     """Makes a member an owner, or an owner a member."""
     tenant = tenants.get(tenant_id, for_=current_user)
     members.change_role(person_id, tenant.id, TenantRole(role), by=current_user)
-    flash("Done. It holds from their next click on.", "good")
+    flash(gettext("Done. It holds from their next click on."), "good")
     return redirect(url_for(".show", tenant_id=tenant.id))
 
 
@@ -134,7 +135,11 @@ def change_limits(tenant_id: UUID, person_id: UUID) -> ResponseReturnValue:
     below = form.validate() and accepted(form, change, person_id, tenant.id, form.limits, by=current_user)
     if form.errors:
         return _limits(tenant, member, form), WRONG
-    words = f"Kept, below what is used ({'; '.join(below)})." if below else "The limits are kept."
+    words = (
+        gettext("Kept, below what is used (%(what)s).", what="; ".join(below))
+        if below
+        else gettext("The limits are kept.")
+    )
     flash(words, "warn" if below else "good")
     return redirect(url_for(".show", tenant_id=tenant.id))
 
@@ -145,7 +150,7 @@ def remove(tenant_id: UUID, person_id: UUID) -> ResponseReturnValue:
     """Takes somebody out of the tenant."""
     tenant = tenants.get(tenant_id, for_=current_user)
     members.remove(person_id, tenant.id, by=current_user)
-    flash("Removed. Their VMs stay in the tenant.", "good")
+    flash(gettext("Removed. Their VMs stay in the tenant."), "good")
     return redirect(url_for(".show", tenant_id=tenant.id))
 
 

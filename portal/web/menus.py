@@ -9,6 +9,7 @@ from portal.domain.catalog.hot import Role
 from portal.domain.vms import changes, describing, leases, wishes
 from portal.domain.vms.changes import Change
 from portal.domain.vms.vms import Vm
+from portal.translation import gettext
 
 
 @dataclass(frozen=True)
@@ -35,23 +36,23 @@ def of_vm(vm: Vm, change: Change | None) -> list[Item]:
     if described:
         return []
     why = changes.why_not_after(change, vm, current_user)
-    address = "Release its address" if vm.public_ip else "Give it an address"
+    address = gettext("Release its address") if vm.public_ip else gettext("Give it an address")
     no_address = "" if vm.public_ip else wishes.no_address(vm)
     found = [
-        Item("Name, description, tags", "pencil", "changes.about", vm, described),
-        Item("Resize", "scaling", "changes.resize", vm, why or _needs(vm, Role.FLAVOR)),
-        Item("Firewall", "shield", "changes.firewall", vm, why or _no_firewall(vm)),
+        Item(gettext("Name, description, tags"), "pencil", "changes.about", vm, described),
+        Item(gettext("Resize"), "scaling", "changes.resize", vm, why or _needs(vm, Role.FLAVOR)),
+        Item(gettext("Firewall"), "shield", "changes.firewall", vm, why or _no_firewall(vm)),
         Item(address, "globe", "changes.address", vm, why or no_address),
     ]
     if vm.lease_ends_at:
         lease = leases.why_not(vm, current_user)
-        found.append(Item("Extend its lease", "calendar-clock", "changes.lease", vm, lease))
+        found.append(Item(gettext("Extend its lease"), "calendar-clock", "changes.lease", vm, lease))
     return found
 
 
 def _needs(vm: Vm, role: Role) -> str:
-    return "" if wishes.can(vm, role) else "Its template doesn't let this be changed."
+    return "" if wishes.can(vm, role) else gettext("Its template doesn't let this be changed.")
 
 
 def _no_firewall(vm: Vm) -> str:
-    return "" if wishes.firewalls(vm) else "Its template has no firewall to choose."
+    return "" if wishes.firewalls(vm) else gettext("Its template has no firewall to choose.")

@@ -2,6 +2,7 @@
 
 from portal.domain.catalog.hot import ASKED, Group, Parameter, Role, Template
 from portal.domain.vms.drafts import Review
+from portal.translation import gettext
 from portal.web.asking import Asker
 from portal.web.fields import Question, Section
 
@@ -22,13 +23,13 @@ def of_step(step: str, review: Review, *, insist: bool = False) -> list[Section]
     reach = [*(ask.parameter(each) for each in access), *ask.role(Role.FLOATING_IP)]
     sections = [
         *(Section(one.label, [one]) for one in (*ask.role(Role.NETWORK), *ask.subnet())),
-        *([Section("Access", reach)] if reach else []),
+        *([Section(gettext("Access"), reach)] if reach else []),
         *(Section(one.label, [one]) for one in ask.role(Role.SSH_KEYS)),
     ]
     for group, parameters in others:
         questions = [ask.parameter(each) for each in parameters]
-        sections.append(Section(group.label or "Settings", questions, group.description))
-    return [*sections, Section("More", ask.more(), folded=True)]
+        sections.append(Section(group.label or gettext("Settings"), questions, group.description))
+    return [*sections, Section(gettext("More"), ask.more(), folded=True)]
 
 
 def asked(step: str, review: Review) -> list[Question]:

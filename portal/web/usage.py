@@ -18,6 +18,7 @@ from portal.domain.tenants import tenants
 from portal.domain.tenants.tenants import Tenant
 from portal.domain.vms import quotas, requests, usage
 from portal.domain.vms.usage import UsageSample
+from portal.translation import N_, gettext
 from portal.web.admin.quotas import QuotaForm, amounts, in_people_units
 from portal.web.forms import accepted
 from portal.web.frame import here
@@ -52,9 +53,9 @@ class RequestForm(QuotaForm):
     """What is asked for, as new limits, and why."""
 
     reason = TextAreaField(
-        "What for",
-        [InputRequired("Say what it is for."), Length(max=1000)],
-        description="An administrator reads it.",
+        N_("What for"),
+        [InputRequired(N_("Say what it is for.")), Length(max=1000)],
+        description=N_("An administrator reads it."),
     )
 
 
@@ -64,7 +65,7 @@ def index() -> ResponseReturnValue:
     """That of the tenant the person works in."""
     tenant = here()
     if tenant is None:
-        raise NotFound("You are in no tenant yet. Ask an administrator to add you to yours.")
+        raise NotFound(gettext("You are in no tenant yet. Ask an administrator to add you to yours."))
     return redirect(url_for(".show", tenant_id=tenant.id))
 
 
@@ -86,7 +87,7 @@ def ask(tenant_id: UUID) -> ResponseReturnValue:
         accepted(form, requests.ask, tenant, form.limits, form.reason.data or "", by=current_user)
     if form.errors:
         return _page(tenant, form), 422
-    flash("An administrator will answer; you read it here.", "good")
+    flash(gettext("An administrator will answer; you read it here."), "good")
     return redirect(url_for(".show", tenant_id=tenant.id))
 
 
@@ -96,7 +97,7 @@ def withdraw(request_id: UUID) -> ResponseReturnValue:
     """It isn't wanted any more."""
     wanted = requests.get(request_id, for_=current_user)
     requests.withdraw(wanted, by=current_user)
-    flash("Your request is withdrawn.", "good")
+    flash(gettext("Your request is withdrawn."), "good")
     return redirect(url_for(".show", tenant_id=wanted.tenant_id))
 
 
@@ -113,13 +114,23 @@ def _chart(line: quotas.Line, days: Sequence[UsageSample], today: date) -> Chart
             x=(day.day - first).days * COLUMN,
             height=round(HEIGHT * day.used[name] / top, 2),
             limit_y=round(HEIGHT - HEIGHT * day.limits[name] / top, 2),
-            words=f"{day.day:%d %b}: {amounts({name: day.used[name]})}, quota {day.limits[name]}",
+            words=gettext(
+                "%(day)s: %(used)s, quota %(quota)s",
+                day=day.day.isoformat(),
+                used=amounts({name: day.used[name]}),
+                quota=day.limits[name],
+            ),
             over=day.used[name] > day.limits[name],
         )
         for day in days
     ]
     most = amounts({name: max((day.used[name] for day in days), default=0)})
-    words = f"The most on each of the last {usage.DAYS} days; {len(days)} are known, at most {most}."
+    words = gettext(
+        "The most on each of the last %(days)s days; %(known)s are known, at most %(most)s.",
+        days=usage.DAYS,
+        known=len(days),
+        most=most,
+    )
     return Chart(line, columns, words)
 
 

@@ -14,6 +14,7 @@ from portal.domain.people.access import Permission
 from portal.domain.people.hooks import Webhook
 from portal.domain.tenants import tenants
 from portal.domain.tenants.tenants import Tenant
+from portal.translation import N_, gettext
 from portal.web import limits
 from portal.web.forms import accepted
 from portal.web.guards import needs
@@ -25,9 +26,9 @@ class AddressForm(FlaskForm):
     """Where messages are sent."""
 
     url = URLField(
-        "Address",
-        [InputRequired("The address is missing.")],
-        description="Begins with https:// and is kept sealed. With it comes a new secret.",
+        N_("Address"),
+        [InputRequired(N_("The address is missing."))],
+        description=N_("Begins with https:// and is kept sealed. With it comes a new secret."),
     )
 
 
@@ -54,7 +55,7 @@ def save(tenant_id: UUID) -> ResponseReturnValue:
 def test(webhook_id: UUID) -> ResponseReturnValue:
     """Sends a message that says it is a test."""
     hooks.test(webhook_id, by=current_user)
-    flash("A test is on its way; below stands what becomes of it.", "good")
+    flash(gettext("A test is on its way; below stands what becomes of it."), "good")
     return redirect(_back(hooks.get(webhook_id, for_=current_user)))
 
 
@@ -72,7 +73,7 @@ def remove(webhook_id: UUID) -> ResponseReturnValue:
     """Nothing is sent there any more."""
     back = _back(hooks.get(webhook_id, for_=current_user))
     hooks.remove(webhook_id, by=current_user)
-    flash("Nothing is sent there any more.", "good")
+    flash(gettext("Nothing is sent there any more."), "good")
     return redirect(back)
 
 

@@ -11,6 +11,7 @@ from portal.domain.catalog.hot import Role
 from portal.domain.tenants import tenants
 from portal.domain.vms import answers, drafts, offers, recipe
 from portal.domain.vms.drafts import LaunchDraft, Review
+from portal.translation import N_, gettext
 from portal.web import fields, questions, seen
 from portal.web.fields import Question
 from portal.web.questions import ACCESS, MACHINE
@@ -33,10 +34,10 @@ class Step:
 
 
 STEPS = (
-    Step("template", "Template"),
-    Step(MACHINE, "Image and size"),
-    Step(ACCESS, "Network and access"),
-    Step("review", "Review"),
+    Step("template", N_("Template")),
+    Step(MACHINE, N_("Image and size")),
+    Step(ACCESS, N_("Network and access")),
+    Step("review", N_("Review")),
 )
 NAMES = [step.name for step in STEPS]
 
@@ -83,7 +84,7 @@ def facts(draft: LaunchDraft, step: str, review: Review, *, insist: bool = False
 def told(draft: LaunchDraft) -> dict[str, Any]:
     """What the review is drawn from: all that was chosen, step by step, and what needs another look."""
     review, about = drafts.check(draft), shelf.get(draft.offering)
-    parts = [(STEPS[0], [("Template", about.title, ""), ("About", about.summary, "")])]
+    parts = [(STEPS[0], [(gettext("Template"), about.title, ""), (gettext("About"), about.summary, "")])]
     wrong: list[tuple[Question, Step]] = []
     user_data = ""
     for step in STEPS[1:-1]:

@@ -12,6 +12,7 @@ from werkzeug.test import TestResponse
 from portal.domain.people import sessions
 from portal.domain.people.models import User
 from portal.domain.store.db import db, transaction
+from portal.translation import LANGUAGES
 
 _FIELDS = ".//input[not(@type='hidden')] | .//select | .//textarea[not(@hidden)]"
 _HANDLERS = "//@*[starts-with(name(), 'on') or starts-with(name(), 'hx-on')]"
@@ -178,7 +179,7 @@ class Answer:
     def _page_mistakes(self) -> Iterator[str]:
         if not self.title or self.title.startswith("·"):
             yield "no title"
-        if self.tree.get("lang") != "en":
+        if self.tree.get("lang") not in LANGUAGES:
             yield "no language"
         if len(self.all("//h1")) != 1:
             yield f"{len(self.all('//h1'))} times h1"

@@ -8,11 +8,11 @@ from pathlib import Path
 
 from jinja2 import Environment, nodes
 
-MARKED = {"_", "gettext", "ngettext", "gettext_noop", "plural"}
+MARKED = {"_", "N_", "gettext", "ngettext", "gettext_noop", "plural"}
 # Calls whose texts are no words for people.
 _MACHINES = {"url_for", "asset", "re.compile", "logger", "text", "panel", "render_template", "blueprint"}
 # Names that are the same in every language.
-_NAMES = {
+NAMES = {
     "Portal",
     "OpenStack",
     "vCPU",
@@ -26,7 +26,7 @@ _NAMES = {
     "Nova",
     "Neutron",
 }
-_NAMES |= {
+NAMES |= {
     "Glance",
     "Horizon",
     "Skyline",
@@ -106,7 +106,7 @@ class _Reader(HTMLParser):
 
 
 def _has_words(text: str) -> bool:
-    return bool(set(re.findall(r"[A-Za-z]{2,}", text)) - _NAMES)
+    return bool(set(re.findall(r"[A-Za-z]{2,}", text)) - NAMES)
 
 
 def _unmarked(node: nodes.Node) -> Iterator[nodes.Const]:
@@ -123,12 +123,10 @@ def _unmarked(node: nodes.Node) -> Iterator[nodes.Const]:
 def _is_said(text: str) -> bool:
     """Whether a string is words: a capitalised one, or several with a full stop, comma or dots."""
     text = text.strip()
-    if text in _NAMES or "/" in text[:1]:
+    if text in NAMES or not re.search("[a-z]", text) or text.startswith("/"):
         return False
-    return bool(
-        re.match(r"[“A-Z][a-z’']+( |$|[.:,…])", text)
-        or re.search(r"[a-z]{2} [a-z]+ [a-z]{2,}|[a-z][.…]$", text)
-    )
+    begins = re.match(r"[“A-Z][A-Za-z’'-]*( |$|[.:,…])", text)
+    return bool(begins or re.search(r"[a-z]{2} [a-z]+ [a-z]{2,}|[a-z][.…]$", text))
 
 
 def in_python(path: Path) -> Iterator[str]:

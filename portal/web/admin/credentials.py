@@ -16,6 +16,7 @@ from portal.domain.people.access import Permission
 from portal.domain.tenants import credentials, doctor, making, rotation, tenants
 from portal.domain.tenants.credentials import Standing
 from portal.domain.vms import handover
+from portal.translation import N_, gettext
 from portal.web.forms import choices
 from portal.web.guards import needs
 from portal.web.panels import panel
@@ -30,36 +31,39 @@ class ApplicationCredentialForm(FlaskForm):
     """What `openstack application credential create` prints."""
 
     label = StringField(
-        "Label", [Length(max=100)], description="What you call it here, such as “autumn 2026”."
+        N_("Label"),
+        [Length(max=100)],
+        description=N_("What you call it here, such as “autumn 2026”."),
     )
-    key = StringField("Id", [InputRequired("Paste its id."), Length(max=64)])
+    key = StringField(N_("Id"), [InputRequired(N_("Paste its id.")), Length(max=64)])
     secret = PasswordField(
-        "Secret",
-        [InputRequired("Paste its secret."), Length(max=1000)],
-        description="It is sealed at once and never shown again.",
+        N_("Secret"),
+        [InputRequired(N_("Paste its secret.")), Length(max=1000)],
+        description=N_("It is sealed at once and never shown again."),
     )
 
 
 class ServiceUserForm(FlaskForm):
     """A user of the cloud whom the portal signs in as."""
 
-    label = StringField("Label", [Length(max=100)])
-    username = StringField("User", [InputRequired("Say which user."), Length(max=255)])
+    label = StringField(N_("Label"), [Length(max=100)])
+    username = StringField(N_("User"), [InputRequired(N_("Say which user.")), Length(max=255)])
     password = PasswordField(
-        "Password",
-        [InputRequired("Paste the password."), Length(max=1000)],
-        description="It is sealed at once and never shown again.",
+        N_("Password"),
+        [InputRequired(N_("Paste the password.")), Length(max=1000)],
+        description=N_("It is sealed at once and never shown again."),
     )
-    project = StringField("Project", [InputRequired("Say which project."), Length(max=255)])
-    user_domain = StringField("Domain of the user", [Length(max=255)], default="Default")
-    project_domain = StringField("Domain of the project", [Length(max=255)], default="Default")
+    project = StringField(N_("Project"), [InputRequired(N_("Say which project.")), Length(max=255)])
+    user_domain = StringField(N_("Domain of the user"), [Length(max=255)], default="Default")
+    project_domain = StringField(N_("Domain of the project"), [Length(max=255)], default="Default")
 
 
 class MakeForm(FlaskForm):
     """The next credential, made by the one in use."""
 
     unrestricted = BooleanField(
-        "Unrestricted as well", description="Then the portal can make the one after it, too."
+        N_("Unrestricted as well"),
+        description=N_("Then the portal can make the one after it, too."),
     )
 
 
@@ -67,9 +71,9 @@ class SwitchForm(FlaskForm):
     """When the earlier credential goes."""
 
     drain = SelectField(
-        "Revoke the earlier one",
+        N_("Revoke the earlier one"),
         choices=choices((minutes, words) for minutes, (words, _) in rotation.DRAINS.items()),
-        description="Until then the switch can be rolled back.",
+        description=N_("Until then the switch can be rolled back."),
     )
 
 
@@ -150,7 +154,7 @@ def switch(tenant_id: UUID) -> ResponseReturnValue:
     """The staged one is in use from now on."""
     _, drain = rotation.DRAINS.get(SwitchForm().drain.data or "0", rotation.DRAINS["0"])
     rotation.switch(tenant_id, drain=drain, by=current_user)
-    flash("All new work uses the new credential.", "good")
+    flash(gettext("All new work uses the new credential."), "good")
     return redirect(url_for(".show", tenant_id=tenant_id))
 
 
@@ -165,9 +169,12 @@ def move(tenant_id: UUID, step: str) -> ResponseReturnValue:
 
 
 _STEPS: dict[str, tuple[Any, str]] = {
-    "roll_back": (rotation.roll_back, "The earlier credential is in use again; the other one is staged."),
-    "hasten": (rotation.hasten, "The earlier credential goes as soon as its work has ended."),
-    "discard": (rotation.discard, "The staged credential is out of the way."),
+    "roll_back": (
+        rotation.roll_back,
+        N_("The earlier credential is in use again; the other one is staged."),
+    ),
+    "hasten": (rotation.hasten, N_("The earlier credential goes as soon as its work has ended.")),
+    "discard": (rotation.discard, N_("The staged credential is out of the way.")),
 }
 
 

@@ -16,6 +16,7 @@ from portal.domain.people.access import Permission
 from portal.domain.vms import findings, remedies
 from portal.domain.vms.findings import Finding
 from portal.domain.vms.remedies import Remedy
+from portal.translation import N_, gettext
 from portal.web.admin import words
 from portal.web.forms import accepted
 from portal.web.guards import needs
@@ -30,9 +31,9 @@ class Reason(FlaskForm):
     """Why a finding is settled so."""
 
     reason = TextAreaField(
-        "Why",
-        [Length(max=1000, message="Say it in 1000 characters.")],
-        description="For those who come after you; it is kept with the finding and in the audit trail.",
+        N_("Why"),
+        [Length(max=1000, message=N_("Say it in 1000 characters."))],
+        description=N_("For those who come after you; it is kept with the finding and in the audit trail."),
     )
 
 
@@ -101,8 +102,8 @@ def _line(value: Any) -> str:
         return "not known" if value is None else str(value)
     head = " ".join(str(value[key]) for key in ("resource", "id") if value.get(key))
     kind = f" ({value['type']})" if value.get("type") else ""
-    holder = f" Held by {value['holder']}." if value.get("holder") else ""
-    return f"{head}{kind}: {value.get('reason') or 'no reason given'}{holder}"
+    holder = " " + gettext("Held by %(holder)s.", holder=value["holder"]) if value.get("holder") else ""
+    return f"{head}{kind}: {value.get('reason') or gettext('no reason given')}{holder}"
 
 
 def _forms() -> dict[Remedy, Reason]:

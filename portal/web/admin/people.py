@@ -14,39 +14,47 @@ from portal.domain.people import access, invitations, members, people, resets, s
 from portal.domain.people.access import Permission, Role, TenantRole
 from portal.domain.people.people import User
 from portal.domain.tenants import tenants
+from portal.translation import N_, gettext
 from portal.web import limits, links
 from portal.web.forms import accepted, choices
 from portal.web.guards import needs
 
 blueprint = Blueprint("people", __name__, url_prefix="/admin/people")
 
-ROLES = [(Role.MEMBER.value, "Member"), (Role.SUPPORT.value, "Support"), (Role.ADMIN.value, "Administrator")]
-TENANT_ROLES = [(TenantRole.MEMBER.value, "Member"), (TenantRole.OWNER.value, "Owner")]
+ROLES = [
+    (Role.MEMBER.value, N_("Member")),
+    (Role.SUPPORT.value, N_("Support")),
+    (Role.ADMIN.value, N_("Administrator")),
+]
+TENANT_ROLES = [
+    (TenantRole.MEMBER.value, N_("Member")),
+    (TenantRole.OWNER.value, N_("Owner")),
+]
 _PERSON = "/<uuid:person_id>"
 
 
 class InviteForm(FlaskForm):
     """Who is invited to the portal, as what, and into which tenant."""
 
-    email = EmailField("E-mail address", [InputRequired("The address is missing.")])
-    role = SelectField("Role in the portal", choices=choices(ROLES), default=Role.MEMBER.value)
-    tenant = SelectField("Tenant", default="")
+    email = EmailField(N_("E-mail address"), [InputRequired(N_("The address is missing."))])
+    role = SelectField(N_("Role in the portal"), choices=choices(ROLES), default=Role.MEMBER.value)
+    tenant = SelectField(N_("Tenant"), default="")
     tenant_role = SelectField(
-        "Role in the tenant", choices=choices(TENANT_ROLES), default=TenantRole.MEMBER.value
+        N_("Role in the tenant"), choices=choices(TENANT_ROLES), default=TenantRole.MEMBER.value
     )
 
 
 class RoleForm(FlaskForm):
     """What a person is to the portal."""
 
-    role = SelectField("Role", choices=choices(ROLES))
+    role = SelectField(N_("Role"), choices=choices(ROLES))
 
 
 class MembershipForm(FlaskForm):
     """One more tenant of a person."""
 
-    tenant = SelectField("Tenant")
-    tenant_role = SelectField("As", choices=choices(TENANT_ROLES), default=TenantRole.MEMBER.value)
+    tenant = SelectField(N_("Tenant"))
+    tenant_role = SelectField(N_("As"), choices=choices(TENANT_ROLES), default=TenantRole.MEMBER.value)
 
 
 @blueprint.get("/")
@@ -89,7 +97,7 @@ def invite() -> ResponseReturnValue:
 def withdraw(invitation_id: UUID) -> ResponseReturnValue:
     """Takes an invitation back."""
     invitations.withdraw(invitation_id, by=current_user)
-    flash("The invitation is taken back; its link opens nothing any more.", "good")
+    flash(gettext("The invitation is taken back; its link opens nothing any more."), "good")
     return redirect(url_for(".index"))
 
 
@@ -109,7 +117,7 @@ def change_role(person_id: UUID) -> ResponseReturnValue:
         accepted(form, people.change_role, person_id, Role(form.role.data), by=current_user)
     if form.errors:
         return _page(person, role=form), limits.WRONG
-    flash("Done. It holds from their next click on.", "good")
+    flash(gettext("Done. It holds from their next click on."), "good")
     return redirect(url_for(".show", person_id=person_id))
 
 
@@ -122,7 +130,7 @@ def add_membership(person_id: UUID) -> ResponseReturnValue:
     if not form.validate():
         return _page(person, membership=form), limits.WRONG
     members.add(person_id, UUID(form.tenant.data), TenantRole(form.tenant_role.data), by=current_user)
-    flash("They are in.", "good")
+    flash(gettext("They are in."), "good")
     return redirect(url_for(".show", person_id=person_id))
 
 
@@ -131,7 +139,7 @@ def add_membership(person_id: UUID) -> ResponseReturnValue:
 def change_membership(person_id: UUID, tenant_id: UUID, role: str) -> ResponseReturnValue:
     """Makes the person an owner of a tenant of theirs, or a member."""
     members.change_role(person_id, tenant_id, TenantRole(role), by=current_user)
-    flash("Done. It holds from their next click on.", "good")
+    flash(gettext("Done. It holds from their next click on."), "good")
     return redirect(url_for(".show", person_id=person_id))
 
 
@@ -140,7 +148,7 @@ def change_membership(person_id: UUID, tenant_id: UUID, role: str) -> ResponseRe
 def remove_membership(person_id: UUID, tenant_id: UUID) -> ResponseReturnValue:
     """Takes the person out of a tenant."""
     members.remove(person_id, tenant_id, by=current_user)
-    flash("Removed. Their VMs stay in the tenant.", "good")
+    flash(gettext("Removed. Their VMs stay in the tenant."), "good")
     return redirect(url_for(".show", person_id=person_id))
 
 
@@ -150,10 +158,10 @@ def open_or_close(person_id: UUID, what: str) -> ResponseReturnValue:
     """Closes the account, or opens it again."""
     if what == "deactivate":
         people.deactivate(person_id, by=current_user)
-        flash("The account is closed, and signed out everywhere.", "good")
+        flash(gettext("The account is closed, and signed out everywhere."), "good")
     else:
         people.reactivate(person_id, by=current_user)
-        flash("The account is open again.", "good")
+        flash(gettext("The account is open again."), "good")
     return redirect(url_for(".show", person_id=person_id))
 
 
@@ -172,13 +180,13 @@ def make_reset_link(person_id: UUID) -> ResponseReturnValue:
 def end_session(person_id: UUID, session_id: UUID) -> ResponseReturnValue:
     """Signs one of the person's browsers out."""
     sessions.end(session_id, people.get(person_id, for_=current_user), by=current_user)
-    flash("That browser is signed out.", "good")
+    flash(gettext("That browser is signed out."), "good")
     return redirect(url_for(".show", person_id=person_id))
 
 
 def _invite_form() -> InviteForm:
     form = InviteForm()
-    form.tenant.choices = choices([("", "None yet"), *_tenants()])()
+    form.tenant.choices = choices([("", gettext("None yet")), *_tenants()])()
     return form
 
 

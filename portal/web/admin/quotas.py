@@ -16,6 +16,7 @@ from portal.domain.tenants import tenants
 from portal.domain.tenants.tenants import Tenant
 from portal.domain.vms import quotas, requests
 from portal.domain.vms.requests import QuotaRequest
+from portal.translation import N_, gettext
 from portal.web.admin.tenants import steps_of
 from portal.web.filters import mib, plural
 from portal.web.forms import accepted
@@ -25,22 +26,22 @@ blueprint = Blueprint("quotas", __name__, url_prefix="/admin/quotas")
 GIB = 1024
 # What a number of each is called: one, many.
 SINGULAR = {
-    "vms": ("VM", "VMs"),
+    "vms": ("VM", N_("VMs")),
     "vcpus": ("vCPU", "vCPU"),
-    "gpus": ("GPU", "GPUs"),
+    "gpus": ("GPU", N_("GPUs")),
     "floating_ips": ("floating IP", "floating IPs"),
 }
-NUMBER = [InputRequired("Give a whole number.")]
+NUMBER = [InputRequired(N_("Give a whole number."))]
 
 
 class QuotaForm(FlaskForm):
     """What a tenant may have; memory in GiB, as people say it."""
 
-    vms = IntegerField("VMs", NUMBER)
+    vms = IntegerField(N_("VMs"), NUMBER)
     vcpus = IntegerField("vCPU", NUMBER)
-    ram_mib = IntegerField("Memory in GiB", NUMBER)
-    gpus = IntegerField("GPUs", NUMBER)
-    floating_ips = IntegerField("Floating IPs", NUMBER)
+    ram_mib = IntegerField(N_("Memory in GiB"), NUMBER)
+    gpus = IntegerField(N_("GPUs"), NUMBER)
+    floating_ips = IntegerField(N_("Floating IPs"), NUMBER)
 
     @property
     def limits(self) -> dict[str, int]:
@@ -53,14 +54,16 @@ class AnswerForm(QuotaForm):
     """What is granted, and a word with it."""
 
     said = TextAreaField(
-        "A word to whoever asked", [Length(max=1000)], description="Needed where it is another amount."
+        N_("A word to whoever asked"),
+        [Length(max=1000)],
+        description=N_("Needed where it is another amount."),
     )
 
 
 class RefusalForm(FlaskForm):
     """Why not."""
 
-    said = TextAreaField("Why not", [InputRequired("Say why not."), Length(max=1000)])
+    said = TextAreaField(N_("Why not"), [InputRequired(N_("Say why not.")), Length(max=1000)])
 
 
 @blueprint.get("/<uuid:tenant_id>")
@@ -81,12 +84,12 @@ def change(tenant_id: UUID) -> ResponseReturnValue:
     if form.errors:
         return render_template("admin/quotas/show.html", **_facts(tenant), form=form), 422
     if below:
-        words = (
+        words = gettext(
             "Kept, below what is used; nothing is taken away, and nothing new fits until it is given back."
         )
         flash(f"{words} ({'; '.join(below)})", "warn")
     else:
-        flash("The quotas are kept.", "good")
+        flash(gettext("The quotas are kept."), "good")
     return redirect(url_for(".show", tenant_id=tenant.id))
 
 
@@ -116,7 +119,7 @@ def grant(request_id: UUID) -> ResponseReturnValue:
         accepted(form, requests.grant, wanted, granted, form.said.data or "", by=current_user)
     if form.errors:
         return _page_of(wanted, form), 422
-    flash("Granted. Whoever asked reads it on the usage page.", "good")
+    flash(gettext("Granted. Whoever asked reads it on the usage page."), "good")
     return redirect(url_for(".index"))
 
 
@@ -129,14 +132,16 @@ def refuse(request_id: UUID) -> ResponseReturnValue:
         accepted(form, requests.refuse, wanted, form.said.data or "", by=current_user)
     if form.errors:
         return _page_of(wanted, refusal=form), 422
-    flash("Refused. Whoever asked reads why on the usage page.", "good")
+    flash(gettext("Refused. Whoever asked reads why on the usage page."), "good")
     return redirect(url_for(".index"))
 
 
 def amounts(limits: dict[str, int]) -> str:
     """“20 VMs, 64 GiB memory”."""
     said = (
-        f"{mib(limit)} memory" if name == "ram_mib" else plural(limit, *SINGULAR[name])
+        gettext("%(amount)s memory", amount=mib(limit))
+        if name == "ram_mib"
+        else plural(limit, *SINGULAR[name])
         for name, limit in limits.items()
     )
     return ", ".join(said)

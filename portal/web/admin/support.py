@@ -15,6 +15,7 @@ from portal.domain.vms import asked, bundle, casefile, explain, findings, live, 
 from portal.domain.vms.casefile import Kind, Line
 from portal.domain.vms.live import Live
 from portal.domain.vms.vms import State, Vm
+from portal.translation import gettext
 from portal.web.admin import dashboards
 from portal.web.admin.words import KINDS
 from portal.web.guards import needs
@@ -84,8 +85,8 @@ def _filtered(vm: Vm, lines: Sequence[Line], told: Live | None) -> dict[str, Any
     """The timeline, newest first, by the kind that was picked, and the tabs to pick by."""
     endpoint = "support.ask" if told else "support.show"
     picked = next((kind for kind in Kind if kind == request.args.get("kind")), None)
-    words = {Kind.MOVE: "Moves", Kind.AUDIT: "Acts", Kind.HEAT: "Heat", Kind.NOVA: "Nova"}
-    tabs = [("All", url_for(endpoint, vm_id=vm.id), picked is None, len(lines))]
+    words = {Kind.MOVE: gettext("Moves"), Kind.AUDIT: gettext("Acts"), Kind.HEAT: "Heat", Kind.NOVA: "Nova"}
+    tabs = [(gettext("All"), url_for(endpoint, vm_id=vm.id), picked is None, len(lines))]
     for kind in Kind:
         count = sum(line.kind is kind for line in lines)
         tabs.append((words[kind], url_for(endpoint, vm_id=vm.id, kind=kind.value), picked is kind, count))

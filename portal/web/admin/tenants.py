@@ -18,6 +18,7 @@ from portal.domain.tenants.places import Place
 from portal.domain.tenants.tenants import Tenant
 from portal.domain.vms import archiving, quotas, roster
 from portal.domain.vms.roster import Shown
+from portal.translation import N_, gettext
 from portal.web.admin.words import FIREWALLS
 from portal.web.forms import accepted, choices
 from portal.web.guards import needs
@@ -27,36 +28,36 @@ blueprint = Blueprint("tenants", __name__, url_prefix="/admin/tenants")
 LONGEST_PEM = 200_000
 FOLLOW_SECONDS = 1.5
 STEPS = {
-    "credential": ("Credential", "credentials.show"),
-    "doctor": ("Doctor", "credentials.show"),
-    "networks": ("Networks", "tenants.show_networks"),
-    "quotas": ("Quotas", "quotas.show"),
-    "members": ("Members", "members.show"),
+    "credential": (N_("Credential"), "credentials.show"),
+    "doctor": (N_("Doctor"), "credentials.show"),
+    "networks": (N_("Networks"), "tenants.show_networks"),
+    "quotas": (N_("Quotas"), "quotas.show"),
+    "members": (N_("Members"), "members.show"),
 }
 
 
 class PlaceForm(FlaskForm):
     """Where a tenant's cloud is."""
 
-    name = StringField("Name", [InputRequired("Give it a name."), Length(max=100)])
+    name = StringField(N_("Name"), [InputRequired(N_("Give it a name.")), Length(max=100)])
     auth_url = StringField(
-        "Keystone's address",
-        [InputRequired("Give Keystone's address."), Length(max=255)],
-        description="The OS_AUTH_URL of an openrc or clouds.yaml, such as https://keystone.example.org:5000/v3.",
+        N_("Keystone's address"),
+        [InputRequired(N_("Give Keystone's address.")), Length(max=255)],
+        description=N_("OS_AUTH_URL of openrc or clouds.yaml, such as https://keystone.example.org:5000/v3."),
     )
-    region = StringField("Region", [Length(max=255)], description="Where the cloud has several.")
-    interface = SelectField("Interface", choices=choices((one, one) for one in places.INTERFACES))
+    region = StringField(N_("Region"), [Length(max=255)], description=N_("Where the cloud has several."))
+    interface = SelectField(N_("Interface"), choices=choices((one, one) for one in places.INTERFACES))
     ca_bundle = TextAreaField(
-        "CA bundle",
+        N_("CA bundle"),
         [Length(max=LONGEST_PEM)],
-        description="Certificates in PEM to trust besides the usual ones, where the cloud has its own.",
+        description=N_("Certificates in PEM to trust besides the usual ones, where the cloud has its own."),
     )
-    override_identity = StringField("Keystone (identity)", [Length(max=255)])
-    override_orchestration = StringField("Heat (orchestration)", [Length(max=255)])
-    override_compute = StringField("Nova (compute)", [Length(max=255)])
-    override_network = StringField("Neutron (network)", [Length(max=255)])
-    override_image = StringField("Glance (image)", [Length(max=255)])
-    unheard = BooleanField("Keep it even where no Keystone answers there now")
+    override_identity = StringField(N_("Keystone (identity)"), [Length(max=255)])
+    override_orchestration = StringField(N_("Heat (orchestration)"), [Length(max=255)])
+    override_compute = StringField(N_("Nova (compute)"), [Length(max=255)])
+    override_network = StringField(N_("Neutron (network)"), [Length(max=255)])
+    override_image = StringField(N_("Glance (image)"), [Length(max=255)])
+    unheard = BooleanField(N_("Keep it even where no Keystone answers there now"))
 
     @property
     def place(self) -> Place:
@@ -76,24 +77,24 @@ class WhyForm(FlaskForm):
     """Why a tenant is suspended."""
 
     why = TextAreaField(
-        "Why",
-        [InputRequired("Say why, for the members to read."), Length(max=500)],
-        description="Members of the tenant read it.",
+        N_("Why"),
+        [InputRequired(N_("Say why, for the members to read.")), Length(max=500)],
+        description=N_("Members of the tenant read it."),
     )
 
 
 class NetworkForm(FlaskForm):
     """How members see a network."""
 
-    name = StringField("Name", [Length(max=255)])
-    offered = BooleanField("Offer it to members")
-    floating_ips = BooleanField("Allow floating IPs")
-    external = SelectField("Floating IPs from", validate_choice=False)
+    name = StringField(N_("Name"), [Length(max=255)])
+    offered = BooleanField(N_("Offer it to members"))
+    floating_ips = BooleanField(N_("Allow floating IPs"))
+    external = SelectField(N_("Floating IPs from"), validate_choice=False)
     firewall = SelectField(
-        "Firewall",
+        N_("Firewall"),
         choices=choices(FIREWALLS),
         validate_choice=False,
-        description="Applies to launches and changes from now on; VMs that are there keep theirs.",
+        description=N_("Applies to launches and changes from now on; VMs that are there keep theirs."),
     )
 
 
@@ -126,7 +127,7 @@ def connect() -> ResponseReturnValue:
     )
     if not tenant:
         return render_template("admin/tenants/new.html", form=form), 422
-    flash(f"{tenant.name} is connected. Next, the credential that opens it.", "good")
+    flash(gettext("%(name)s is connected. Next, the credential that opens it.", name=tenant.name), "good")
     return redirect(url_for(".show", tenant_id=tenant.id))
 
 
@@ -157,7 +158,7 @@ def change(tenant_id: UUID) -> ResponseReturnValue:
         accepted(form, places.change, tenant, form.place, unheard=form.unheard.data, by=current_user)
     if form.errors:
         return render_template("admin/tenants/edit.html", form=form, tenant=tenant), 422
-    flash("Kept. The cloud is looked at anew.", "good")
+    flash(gettext("Kept. The cloud is looked at anew."), "good")
     return redirect(url_for(".show", tenant_id=tenant.id))
 
 
@@ -170,7 +171,7 @@ def suspend(tenant_id: UUID) -> ResponseReturnValue:
         accepted(form, standing.suspend, tenant, form.why.data or "", by=current_user)
     if form.errors:
         return render_template("admin/tenants/show.html", **_facts(tenant), form=form), 422
-    flash(f"{tenant.name} is suspended; its members read why.", "good")
+    flash(gettext("%(name)s is suspended; its members read why.", name=tenant.name), "good")
     return redirect(url_for(".show", tenant_id=tenant.id))
 
 
@@ -180,7 +181,7 @@ def resume(tenant_id: UUID) -> ResponseReturnValue:
     """Launches are possible again."""
     tenant = tenants.get(tenant_id, for_=current_user)
     standing.resume(tenant, by=current_user)
-    flash(f"{tenant.name} is open again.", "good")
+    flash(gettext("%(name)s is open again.", name=tenant.name), "good")
     return redirect(url_for(".show", tenant_id=tenant.id))
 
 
@@ -198,7 +199,7 @@ def archive(tenant_id: UUID) -> ResponseReturnValue:
     """Out of everybody's way."""
     tenant = tenants.get(tenant_id, for_=current_user)
     archiving.archive(tenant, by=current_user)
-    flash(f"{tenant.name} is archived.", "good")
+    flash(gettext("%(name)s is archived.", name=tenant.name), "good")
     return redirect(url_for(".index"))
 
 
@@ -208,7 +209,7 @@ def restore(tenant_id: UUID) -> ResponseReturnValue:
     """Back among the others."""
     tenant = tenants.get(tenant_id, for_=current_user)
     archiving.restore(tenant, by=current_user)
-    flash(f"{tenant.name} is back.", "good")
+    flash(gettext("%(name)s is back.", name=tenant.name), "good")
     return redirect(url_for(".show", tenant_id=tenant.id))
 
 
@@ -238,14 +239,14 @@ def change_network(tenant_id: UUID, network_id: UUID) -> ResponseReturnValue:
         accepted(form, networks.change, network, wish, by=current_user)
     if form.errors:
         return render_template("admin/tenants/networks.html", **_networks(tenant, {network.id: form})), 422
-    flash(f"{network.name} was kept.", "good")
+    flash(gettext("%(name)s was kept.", name=network.name), "good")
     return redirect(url_for(".show_networks", tenant_id=tenant.id))
 
 
 def steps_of(tenant: Tenant, current: str) -> list[tuple[str, str, str]]:
     """The guided setting up for the macro: words, where to, whether done or current."""
     setup = roster.setup(roster.one(tenant, by=current_user))
-    found = [("Connect", url_for("tenants.edit", tenant_id=tenant.id), "done")]
+    found = [(gettext("Connect"), url_for("tenants.edit", tenant_id=tenant.id), "done")]
     for name, (words, endpoint) in STEPS.items():
         state = "current" if name == current else "done" if getattr(setup, name) else ""
         found.append((words, url_for(endpoint, tenant_id=tenant.id), state))

@@ -16,6 +16,7 @@ OPEN = {
     "auth.sign_in",
     "auth.open_session",
     "auth.sign_out",
+    "home.choose_language",
     "home.choose_theme",
     "links.invitation",
     "links.accept",
