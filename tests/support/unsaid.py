@@ -11,6 +11,9 @@ from jinja2 import Environment, nodes
 MARKED = {"_", "N_", "gettext", "ngettext", "gettext_noop", "plural"}
 # Calls whose texts are no words for people.
 _MACHINES = {"url_for", "asset", "re.compile", "logger", "text", "panel", "render_template", "blueprint"}
+# What only monitoring, a log or a developer reads.
+_MACHINES |= {"Counter", "Gauge", "Histogram", "RuntimeError", "ConnectionError", "ValueError"}
+_MACHINES |= {"Unsealable"}
 # Names that are the same in every language.
 NAMES = {
     "Portal",

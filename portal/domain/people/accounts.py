@@ -13,6 +13,7 @@ from portal.domain.people.models import Membership, Role, Session, TenantRole, U
 from portal.domain.store import audit
 from portal.domain.store.db import db, now, only_writable, transaction
 from portal.domain.store.errors import Refused
+from portal.translation import gettext
 
 _hasher = PasswordHasher(time_cost=2, memory_cost=19456, parallelism=1)
 # Verified when nobody has the address, so that a stranger can't tell by the time it takes.
@@ -42,7 +43,9 @@ def sign_in(email: str, password: str, agent: str = "") -> Session:
             detail={} if good else _whose(user, email),
         )
     if session is None:
-        raise SignInRefused("The e-mail address and the password don't go together.", field="password")
+        raise SignInRefused(
+            gettext("The e-mail address and the password don't go together."), field="password"
+        )
     return session
 
 
@@ -71,7 +74,7 @@ def add(email: str, name: str, password_hash: str, role: Role) -> User:
         with db.session.begin_nested():
             db.session.add(user)
     except IntegrityError as error:
-        raise Refused("Somebody has this e-mail address already.", field="email") from error
+        raise Refused(gettext("Somebody has this e-mail address already."), field="email") from error
     return user
 
 
@@ -124,7 +127,7 @@ def speak(user: User, language: str) -> None:
 def change_password(user: User, old: str, new: str, *, here: UUID | None) -> None:
     """A new password; every session but the one `here` ends. Raises Refused."""
     if not _verify(user.password_hash, old):
-        raise Refused("This isn't your present password.", field="password")
+        raise Refused(gettext("This isn't your present password."), field="password")
     password_hash = hashed(new, field="new_password")
     with transaction():
         set_password(user, password_hash, but=here)
@@ -141,7 +144,9 @@ def set_password(user: User, password_hash: str, *, but: UUID | None = None) -> 
 def hashed(password: str, *, field: str = "password") -> str:
     """The hash of a new password. Raises Refused where it is too short."""
     if len(password) < MIN_PASSWORD:
-        raise Refused(f"A password has at least {MIN_PASSWORD} characters.", field=field)
+        raise Refused(
+            gettext("A password has at least %(least)s characters.", least=MIN_PASSWORD), field=field
+        )
     return _hasher.hash(password)
 
 
@@ -149,9 +154,9 @@ def checked_name(name: str) -> str:
     """The name without spaces around it. Raises Refused."""
     name = " ".join(name.split())
     if not name:
-        raise Refused("A name is missing.", field="name")
+        raise Refused(gettext("A name is missing."), field="name")
     if len(name) > MAX_NAME:
-        raise Refused(f"A name has at most {MAX_NAME} characters.", field="name")
+        raise Refused(gettext("A name has at most %(most)s characters.", most=MAX_NAME), field="name")
     return name
 
 

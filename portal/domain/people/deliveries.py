@@ -18,6 +18,7 @@ from portal.domain.store import metrics, vault, wake
 from portal.domain.store.db import UtcDateTime, afterwards, db, insert_new, now, transaction
 from portal.domain.store.errors import Refused
 from portal.domain.store.metrics import Counter
+from portal.translation import gettext
 
 __all__ = ["Delivery"]
 
@@ -52,7 +53,7 @@ def post(rows: Sequence[dict[str, Any]]) -> None:
 def post_link(kind: str, address: str, key: str, path: str, facts: dict[str, Any]) -> None:
     """Has a link mailed; it rests sealed until then, and is forgotten when that is over. Raises Refused."""
     if outlets.office() is None:
-        raise Refused("The portal has no mail server. Hand the link over yourself.")
+        raise Refused(gettext("The portal has no mail server. Hand the link over yourself."))
     row_id = uuid4()
     row = {"channel": Channel.MAIL, "kind": kind, "key": f"{kind} {key}", "address": address, "facts": facts}
     sealed = vault.seal(outlets.address(path).encode(), place=place(row_id))

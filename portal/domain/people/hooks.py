@@ -13,6 +13,7 @@ from portal.domain.store import audit, vault
 from portal.domain.store.db import db, transaction
 from portal.domain.store.errors import NotFound, Refused
 from portal.post import webhooks
+from portal.translation import gettext
 
 __all__ = ["TEST", "Webhook", "mine", "of_tenant", "opened", "put", "recent", "remove", "renew", "test"]
 
@@ -52,7 +53,7 @@ def get(hook_id: UUID, *, for_: User) -> Webhook:
         if hook.tenant_id
         else hook.user_id == for_.id
     ):
-        raise NotFound("There is no such webhook.")
+        raise NotFound(gettext("There is no such webhook."))
     return hook
 
 

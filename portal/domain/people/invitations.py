@@ -13,13 +13,13 @@ from portal.domain.people.models import Invitation, Membership, Role, Session, T
 from portal.domain.store import audit
 from portal.domain.store.db import db, now, transaction
 from portal.domain.store.errors import Forbidden, NotFound, Refused
+from portal.translation import gettext
 
 __all__ = ["LASTS", "Invitation", "LinkOver", "accept", "invite", "join", "read", "send", "waiting"]
 __all__ += ["withdraw"]
 
 LASTS = timedelta(days=7)
 _ADDRESS = re.compile(r"[^@\s<>]+@[^@\s<>]+\.[^@\s<>.]+")
-_ASK = "Ask whoever invited you for a new one."
 
 
 def invite(
@@ -76,7 +76,7 @@ def withdraw(invitation_id: UUID, *, by: User) -> None:
     with transaction():
         invitation = db.session.get(Invitation, invitation_id)
         if invitation is None or not _may(by, invitation.tenant_id, invitation.role):
-            raise NotFound("There is no such invitation.")
+            raise NotFound(gettext("There is no such invitation."))
         if _take_back(Invitation.id == invitation.id):
             audit.record(
                 "invitation.withdrawn", by=by, tenant_id=invitation.tenant_id, detail=_detail(invitation)
@@ -88,11 +88,15 @@ def read(token: str, *, lock: bool = False) -> Invitation:
     question = select(Invitation).where(Invitation.token_hash == hashed(token))
     invitation = db.session.scalar(question.with_for_update() if lock else question)
     if invitation is None or invitation.withdrawn_at or not _stands(invitation):
-        raise LinkOver(f"This invitation doesn't hold any more. {_ASK}")
+        raise LinkOver(
+            gettext("This invitation doesn't hold any more. Ask whoever invited you for a new one.")
+        )
     if invitation.accepted_at:
-        raise LinkOver("This invitation was accepted already; it works once. Sign in with your account.")
+        raise LinkOver(
+            gettext("This invitation was accepted already; it works once. Sign in with your account.")
+        )
     if invitation.expires_at < now():
-        raise LinkOver(f"This invitation is too old. {_ASK}")
+        raise LinkOver(gettext("This invitation is too old. Ask whoever invited you for a new one."))
     return invitation
 
 
@@ -100,7 +104,7 @@ def send(token: str, path: str, place: str, *, by: User) -> Invitation:
     """Has the link mailed to whom it is for, by who made it. Raises LinkOver, NotFound, Refused."""
     invitation = read(token)
     if invitation.by_id != by.id:
-        raise NotFound("This invitation is somebody else's.")
+        raise NotFound(gettext("This invitation is somebody else's."))
     facts = {"who": by.name, "place": place, "until": f"{invitation.expires_at:%Y-%m-%d %H:%M}"}
     facts |= {"language": by.language} if by.language else {}
     with transaction():
@@ -126,7 +130,13 @@ def join(token: str, *, by: User) -> Invitation:
     with transaction():
         invitation = read(token, lock=True)
         if by.email != invitation.email:
-            raise Refused(f"This invitation is for {invitation.email}, and you are {by.email}.")
+            raise Refused(
+                gettext(
+                    "This invitation is for %(whom)s, and you are %(you)s.",
+                    whom=invitation.email,
+                    you=by.email,
+                )
+            )
         user = db.session.get_one(User, by.id)
         if user.role is Role.MEMBER:
             user.role = invitation.role
@@ -149,7 +159,7 @@ def _settle(invitation: Invitation, user: User) -> None:
 def _checked(email: str) -> str:
     email = accounts.plain(email)
     if len(email) > 255 or not _ADDRESS.fullmatch(email):
-        raise Refused("This isn't an e-mail address, such as name@example.org.", field="email")
+        raise Refused(gettext("This isn't an e-mail address, such as name@example.org."), field="email")
     return email
 
 
@@ -158,10 +168,11 @@ def _refuse_needless(email: str, tenant_id: UUID | None) -> None:
     known = accounts.find(email)
     if known and tenant_id is None:
         raise Refused(
-            "Somebody has this e-mail address already. Change their role on their page.", field="email"
+            gettext("Somebody has this e-mail address already. Change their role on their page."),
+            field="email",
         )
     if known and db.session.get(Membership, (known.id, tenant_id)):
-        raise Refused(f"{email} is in this tenant already.", field="email")
+        raise Refused(gettext("%(email)s is in this tenant already.", email=email), field="email")
 
 
 def _take_back(*which: object) -> bool:

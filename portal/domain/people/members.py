@@ -11,6 +11,7 @@ from portal.domain.people.models import Membership, TenantRole, User
 from portal.domain.store import audit
 from portal.domain.store.db import db, transaction
 from portal.domain.store.errors import NotFound, Refused
+from portal.translation import gettext
 
 __all__ = ["Membership", "TenantRole", "add", "change_role", "of", "of_another", "remove"]
 
@@ -59,7 +60,7 @@ def of_another(person_id: UUID, tenant_id: UUID, by: User) -> Membership:
     access.require(by, Permission.MEMBER_MANAGE, tenant_id)
     membership = db.session.get(Membership, (person_id, tenant_id))
     if membership is None:
-        raise NotFound("There is no such member.")
+        raise NotFound(gettext("There is no such member."))
     if person_id == by.id and not access.everywhere(by, Permission.MEMBER_MANAGE):
-        raise Refused("Another owner or an administrator has to change what you are here.")
+        raise Refused(gettext("Another owner or an administrator has to change what you are here."))
     return membership

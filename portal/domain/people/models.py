@@ -9,6 +9,7 @@ from sqlalchemy import JSON, ForeignKey, Index, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from portal.domain.store.db import Base, now, words
+from portal.translation import gettext, translated
 
 
 class Role(StrEnum):
@@ -110,6 +111,13 @@ class Session(Base):
     seen_at: Mapped[datetime] = mapped_column(default=now)
     ended_at: Mapped[datetime | None]
     user: Mapped[User] = relationship()
+
+    @property
+    def told(self) -> str:
+        """The device as its reader speaks: “Firefox on Linux”."""
+        browser, on, system = self.device.partition(" on ")
+        known = translated(browser)
+        return gettext("%(browser)s on %(system)s", browser=known, system=system) if on else known
 
 
 class Invitation(Base):

@@ -14,6 +14,7 @@ from portal.domain.people.access import Permission
 from portal.domain.people.models import Channel, Kind, Notice, User, Webhook
 from portal.domain.store.db import db, insert_new, now, only_writable, transaction
 from portal.domain.store.errors import NotFound
+from portal.translation import gettext
 
 __all__ = [
     "Channel",
@@ -127,7 +128,7 @@ def mark(notice_id: UUID, *, by: User) -> None:
     """The person has read it. Raises NotFound also for a stranger's."""
     notice = db.session.get(Notice, notice_id)
     if notice is None or notice.user_id != by.id:
-        raise NotFound("There is no such notice.")
+        raise NotFound(gettext("There is no such notice."))
     _read(by, Notice.id == notice_id)
 
 

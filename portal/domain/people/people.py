@@ -13,6 +13,7 @@ from portal.domain.people.models import Role, User
 from portal.domain.store import audit
 from portal.domain.store.db import db, transaction
 from portal.domain.store.errors import NotFound, Refused
+from portal.translation import gettext
 
 __all__ = ["Page", "Role", "User", "change_role", "deactivate", "get", "reactivate", "search"]
 
@@ -34,7 +35,7 @@ def get(person_id: UUID, *, for_: User) -> User:
     access.require(for_, Permission.PERSON_VIEW)
     person = db.session.get(User, person_id)
     if person is None:
-        raise NotFound("There is no such person.")
+        raise NotFound(gettext("There is no such person."))
     return person
 
 
@@ -64,7 +65,7 @@ def change_role(person_id: UUID, role: Role, *, by: User) -> None:
         person, last = _locked(person_id, by)
         if last and role is not Role.ADMIN:
             raise Refused(
-                "This is the last active administrator. Make somebody else one first.", field="role"
+                gettext("This is the last active administrator. Make somebody else one first."), field="role"
             )
         before, person.role = person.role, role
         if before is not role:
@@ -77,7 +78,7 @@ def deactivate(person_id: UUID, *, by: User) -> None:
     with transaction():
         person, last = _locked(person_id, by)
         if last:
-            raise Refused("This is the last active administrator. Make somebody else one first.")
+            raise Refused(gettext("This is the last active administrator. Make somebody else one first."))
         _open_or_close(person, active=False, by=by)
         sessions.end_all(person)
 
@@ -109,5 +110,5 @@ def _locked(person_id: UUID, by: User) -> tuple[User, bool]:
         select(User).where(User.id == person_id).with_for_update().execution_options(populate_existing=True)
     ).one_or_none()
     if person is None:
-        raise NotFound("There is no such person.")
+        raise NotFound(gettext("There is no such person."))
     return person, list(admins) == [person.id]

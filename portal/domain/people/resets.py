@@ -12,11 +12,11 @@ from portal.domain.people.models import ResetLink, User
 from portal.domain.store import audit
 from portal.domain.store.db import db, now, transaction
 from portal.domain.store.errors import NotFound, Refused
+from portal.translation import gettext
 
 __all__ = ["LASTS", "LinkOver", "ResetLink", "make", "read", "send", "use"]
 
 LASTS = timedelta(hours=24)
-_ASK = "Ask an administrator for a new one."
 
 
 def make(person_id: UUID, *, by: User | None) -> tuple[ResetLink, str]:
@@ -30,9 +30,9 @@ def make(person_id: UUID, *, by: User | None) -> tuple[ResetLink, str]:
     with transaction():
         person = db.session.get(User, person_id)
         if person is None:
-            raise NotFound("There is no such person.")
+            raise NotFound(gettext("There is no such person."))
         if not person.active:
-            raise Refused("The account is closed. Open it again first.")
+            raise Refused(gettext("The account is closed. Open it again first."))
         _withdraw(person)
         link = ResetLink(
             token_hash=hashed(token),
@@ -50,11 +50,18 @@ def read(token: str, *, lock: bool = False) -> ResetLink:
     question = select(ResetLink).where(ResetLink.token_hash == hashed(token))
     link = db.session.scalar(question.with_for_update() if lock else question)
     if link is None or link.withdrawn_at or not link.user.active:
-        raise LinkOver(f"This link opens nothing. Perhaps it was replaced by a newer one. {_ASK}")
+        raise LinkOver(
+            gettext(
+                "This link opens nothing. Perhaps it was replaced by a newer one. "
+                "Ask an administrator for a new one."
+            )
+        )
     if link.used_at:
-        raise LinkOver(f"This link was used already; it works once. {_ASK}")
+        raise LinkOver(
+            gettext("This link was used already; it works once. Ask an administrator for a new one.")
+        )
     if link.expires_at < now():
-        raise LinkOver(f"This link is too old. {_ASK}")
+        raise LinkOver(gettext("This link is too old. Ask an administrator for a new one."))
     return link
 
 
@@ -62,7 +69,7 @@ def send(token: str, path: str, *, by: User) -> ResetLink:
     """Has the link mailed to whom it is for, by who made it. Raises LinkOver, NotFound, Refused."""
     link = read(token)
     if link.by_id != by.id:
-        raise NotFound("This link is somebody else's.")
+        raise NotFound(gettext("This link is somebody else's."))
     facts = {"until": f"{link.expires_at:%Y-%m-%d %H:%M}"}
     with transaction():
         deliveries.post_link("reset", link.user.email, str(link.id), path, facts)

@@ -15,6 +15,7 @@ from portal.domain.people.models import Session, User
 from portal.domain.store import audit
 from portal.domain.store.db import db, now, only_writable, transaction
 from portal.domain.store.errors import NotFound
+from portal.translation import gettext, gettext_noop
 
 __all__ = [
     "Session",
@@ -137,7 +138,7 @@ def end(session_id: UUID, person: User, *, by: User) -> None:
     with transaction():
         session = db.session.get(Session, session_id)
         if session is None or session.user_id != person.id:
-            raise NotFound("There is no such session.")
+            raise NotFound(gettext("There is no such session."))
         if session.ended_at is None:
             session.ended_at = now()
             audit.record("session.ended", by=by, detail={"email": person.email, "device": session.device})
@@ -169,9 +170,9 @@ def device(agent: str) -> str:
     browser = next((words for mark, words in _BROWSERS if mark in agent), "")
     system = next((words for mark, words in _SYSTEMS if mark in agent), "")
     if browser or system:
-        return " on ".join(filter(None, (browser or "A browser", system)))
+        return " on ".join(filter(None, (browser or gettext_noop("A browser"), system)))
     product = _PRODUCT.match(agent)
-    return product[0] if product else "Unknown device"
+    return product[0] if product else gettext_noop("Unknown device")
 
 
 def _note_seen(session_id: UUID) -> None:

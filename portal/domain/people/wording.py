@@ -5,53 +5,64 @@ from collections.abc import Mapping
 from typing import Any
 
 from portal.domain.people.models import Kind
+from portal.translation import gettext_noop, translated
 
 # (title, text); a text that lacks one of its facts is left out.
 _WORDS: dict[Kind, tuple[str, str]] = {
-    Kind.VM_READY: ("{name} is ready", "It answers at {address}."),
-    Kind.VM_FAILED: ("{name}: {what}", "{cause}"),
-    Kind.LEASE_ENDING: ("The lease of {name} ends soon", "Its lease ends on {ends} UTC. {then}"),
-    Kind.LEASE_ENDED: ("The lease of {name} is over", "{then}"),
-    Kind.QUOTA_ANSWERED: ("Your request for more in {tenant}: {answer}", "{said}"),
-    Kind.QUOTA_ASKED: ("{who} asks for more in {tenant}", "{reason}"),
+    Kind.VM_READY: (gettext_noop("{name} is ready"), gettext_noop("It answers at {address}.")),
+    Kind.VM_FAILED: (gettext_noop("{name}: {what}"), "{cause}"),
+    Kind.LEASE_ENDING: (
+        gettext_noop("The lease of {name} ends soon"),
+        gettext_noop("Its lease ends on {ends} UTC. {then}"),
+    ),
+    Kind.LEASE_ENDED: (gettext_noop("The lease of {name} is over"), "{then}"),
+    Kind.QUOTA_ANSWERED: (gettext_noop("Your request for more in {tenant}: {answer}"), "{said}"),
+    Kind.QUOTA_ASKED: (gettext_noop("{who} asks for more in {tenant}"), "{reason}"),
     Kind.CREDENTIAL_ENDING: (
-        "The credential of {tenant} ends soon",
-        "It ends on {ends} UTC. Afterwards nothing can be launched there until it is replaced.",
+        gettext_noop("The credential of {tenant} ends soon"),
+        gettext_noop("It ends on {ends} UTC. Afterwards nothing can be launched there until it is replaced."),
     ),
     Kind.CREDENTIAL_REFUSED: (
-        "OpenStack refuses the credential of {tenant}",
-        "Launches wait until it is replaced; nothing is lost.",
+        gettext_noop("OpenStack refuses the credential of {tenant}"),
+        gettext_noop("Launches wait until it is replaced; nothing is lost."),
     ),
-    Kind.SUPPORT_ASKED: ("{who} asks for help with {name}", "{said}"),
+    Kind.SUPPORT_ASKED: (gettext_noop("{who} asks for help with {name}"), "{said}"),
 }
+
+# Facts that are kept as words of the portal's own, and said as their reader speaks.
+_SPOKEN = frozenset({"answer", "cause", "place", "then", "what"})
 
 # What each kind is, for whoever chooses how to be told.
 MEANINGS: dict[Kind, str] = {
-    Kind.VM_READY: "A VM of mine is ready",
-    Kind.VM_FAILED: "A VM of mine failed",
-    Kind.LEASE_ENDING: "A lease of mine ends soon",
-    Kind.LEASE_ENDED: "A lease of mine is over",
-    Kind.QUOTA_ANSWERED: "My request for more is answered",
-    Kind.QUOTA_ASKED: "Somebody asks for more",
-    Kind.CREDENTIAL_ENDING: "A credential ends soon",
-    Kind.CREDENTIAL_REFUSED: "A credential is refused",
-    Kind.SUPPORT_ASKED: "Somebody asks for help",
+    Kind.VM_READY: gettext_noop("A VM of mine is ready"),
+    Kind.VM_FAILED: gettext_noop("A VM of mine failed"),
+    Kind.LEASE_ENDING: gettext_noop("A lease of mine ends soon"),
+    Kind.LEASE_ENDED: gettext_noop("A lease of mine is over"),
+    Kind.QUOTA_ANSWERED: gettext_noop("My request for more is answered"),
+    Kind.QUOTA_ASKED: gettext_noop("Somebody asks for more"),
+    Kind.CREDENTIAL_ENDING: gettext_noop("A credential ends soon"),
+    Kind.CREDENTIAL_REFUSED: gettext_noop("A credential is refused"),
+    Kind.SUPPORT_ASKED: gettext_noop("Somebody asks for help"),
 }
 
 
 # Letters with a link that lets somebody in.
 _LETTERS = {
     "invitation": {
-        "title": "{who} invites you to {place}",
-        "text": "Open the link to make your account, or to join with it. It works once, until {until} UTC.",
-        "click": "Accept the invitation",
-        "why": "If you expect no invitation, leave it: without a click nothing happens.",
+        "title": gettext_noop("{who} invites you to {place}"),
+        "text": gettext_noop(
+            "Open the link to make your account, or to join with it. It works once, until {until} UTC."
+        ),
+        "click": gettext_noop("Accept the invitation"),
+        "why": gettext_noop("If you expect no invitation, leave it: without a click nothing happens."),
     },
     "reset": {
-        "title": "Set your password anew",
-        "text": "An administrator made this link for you. It works once, until {until} UTC.",
-        "click": "Set the password",
-        "why": "If you didn't ask for it, tell an administrator; your present password holds until then.",
+        "title": gettext_noop("Set your password anew"),
+        "text": gettext_noop("An administrator made this link for you. It works once, until {until} UTC."),
+        "click": gettext_noop("Set the password"),
+        "why": gettext_noop(
+            "If you didn't ask for it, tell an administrator; your present password holds until then."
+        ),
     },
 }
 
@@ -59,22 +70,23 @@ _LETTERS = {
 def of_link(kind: str, facts: Mapping[str, Any]) -> dict[str, str]:
     """Title, text, the words of the click, and why somebody gets it."""
     known = _plain(facts)
-    return {part: words.format_map(known) for part, words in _LETTERS[kind].items()}
+    return {part: translated(words).format_map(known) for part, words in _LETTERS[kind].items()}
 
 
 def title(kind: Kind, facts: Mapping[str, Any]) -> str:
     """What happened, in one line."""
-    return _WORDS[kind][0].format_map(defaultdict(lambda: "?", _plain(facts)))
+    return translated(_WORDS[kind][0]).format_map(defaultdict(lambda: "?", _plain(facts)))
 
 
 def text(kind: Kind, facts: Mapping[str, Any]) -> str:
     """What there is to say beyond the title; perhaps nothing."""
     try:
-        return _WORDS[kind][1].format_map(_plain(facts))
+        return translated(_WORDS[kind][1]).format_map(_plain(facts))
     except KeyError:
         return ""
 
 
 def _plain(facts: Mapping[str, Any]) -> dict[str, str]:
     """Those that say something, each on one line."""
-    return {name: " ".join(str(value).split()) for name, value in facts.items() if value not in (None, "")}
+    said = {name: " ".join(str(value).split()) for name, value in facts.items() if value not in (None, "")}
+    return {name: translated(value) if name in _SPOKEN else value for name, value in said.items()}

@@ -14,6 +14,7 @@ from sqlalchemy.engine import RowMapping
 
 from portal.domain.store.db import db
 from portal.domain.store.models import AuditEntry, AuditHead
+from portal.translation import gettext, gettext_noop
 
 ENTRIES = AuditEntry.__table__
 HEAD = 1
@@ -42,15 +43,24 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True)
 class Problem:
-    """One thing that is wrong: with the entry of this number, or with those up to `upto`."""
+    """One thing that is wrong: with the entry of this number, or with those up to `upto`.
+
+    `words` name their facts, so that they can be said in every language; `place` is another entry's number.
+    """
 
     number: int
     kind: Kind
     words: str
     upto: int | None = None
+    place: int | None = None
+
+    @property
+    def said(self) -> str:
+        """What is wrong, as its reader speaks."""
+        return gettext(self.words, number=self.number, upto=self.upto, place=self.place)
 
     def __str__(self) -> str:
-        return f"{self.number}: {self.words}"
+        return f"{self.number}: {self.said}"
 
 
 def canonical(entry: Mapping[str, Any]) -> str:
@@ -137,14 +147,15 @@ class Walk:
             self._tell(_missing(self.number + 1, entry.number - 1))
             self.hash = ""
         if not entry.good:
-            self._tell(Problem(entry.number, Kind.UNREADABLE, "It can't be read: a column holds nonsense."))
+            words = gettext_noop("It can't be read: a column holds nonsense.")
+            self._tell(Problem(entry.number, Kind.UNREADABLE, words))
         elif entry.good != entry.hash:
-            words = "It was changed: what it says and its hash don't go together."
+            words = gettext_noop("It was changed: what it says and its hash don't go together.")
             self._tell(Problem(entry.number, Kind.CHANGED, words))
         elif self.hash and entry.previous_hash != self.hash:
-            self._replaced(entry.number - 1, f"entry {entry.number} followed another one")
+            self._tell(Problem(entry.number - 1, Kind.REPLACED, _FOLLOWED, place=entry.number))
         if entry.number == self.expected_number and self.expected_hash != entry.hash:
-            self._replaced(entry.number, "it had another hash when that was noted")
+            self._tell(Problem(entry.number, Kind.REPLACED, _NOTED))
         self.number = entry.number
         self.hash = entry.hash if entry.good == entry.hash else ""
 
@@ -163,25 +174,23 @@ class Walk:
             return
         self.at_end = True
         if first is not None and first < 1:
-            self._tell(Problem(first, Kind.ADDED, "It was added: the portal's first entry is number 1."))
+            words = gettext_noop("It was added: the portal's first entry is number 1.")
+            self._tell(Problem(first, Kind.ADDED, words))
         if number is None:
-            self._tell(Problem(self.number, Kind.HEAD, "The portal's note of its last entry is gone."))
+            words = gettext_noop("The portal's note of its last entry is gone.")
+            self._tell(Problem(self.number, Kind.HEAD, words))
         self._end_at(max(self.number if number is None else number, self.expected_number), hashed)
         self.found = list(_moved(self.found))
 
     def _end_at(self, number: int, hashed: str | None) -> None:
         """Where the portal's last entry is, and its hash if it is known."""
         if number > self.number:
-            self._tell(_missing(self.number + 1, number, " at the end"))
+            self._tell(_missing(self.number + 1, number, at_end=True))
         elif number < self.number:
-            words = "Added behind the last entry that the portal wrote."
+            words = gettext_noop("Added behind the last entry that the portal wrote.")
             self._tell(Problem(number + 1, Kind.ADDED, words, self.number))
         elif hashed and self.hash and hashed != self.hash:
-            self._replaced(self.number, "the portal's note of its last entry has another hash")
-
-    def _replaced(self, number: int, why: str) -> None:
-        words = f"It was replaced, or changed and hashed anew: {why}."
-        self._tell(Problem(number, Kind.REPLACED, words))
+            self._tell(Problem(self.number, Kind.REPLACED, _HEAD_DIFFERS))
 
     def _tell(self, problem: Problem) -> None:
         if len(self.found) < MOST_TOLD:
@@ -190,10 +199,21 @@ class Walk:
             self.untold += 1
 
 
-def _missing(first: int, upto: int, where: str = "") -> Problem:
-    if first == upto:
-        return Problem(first, Kind.MISSING, f"It was removed{where}.", upto)
-    return Problem(first, Kind.MISSING, f"It and those up to {upto} were removed{where}.", upto)
+_FOLLOWED = gettext_noop("It was replaced, or changed and hashed anew: entry %(place)s followed another one.")
+_NOTED = gettext_noop("It was replaced, or changed and hashed anew: it had another hash when that was noted.")
+_HEAD_DIFFERS = gettext_noop(
+    "It was replaced, or changed and hashed anew: the portal's note of its last entry has another hash."
+)
+_REMOVED = gettext_noop("It was removed."), gettext_noop("It was removed at the end.")
+_ALL_REMOVED = (
+    gettext_noop("It and those up to %(upto)s were removed."),
+    gettext_noop("It and those up to %(upto)s were removed at the end."),
+)
+
+
+def _missing(first: int, upto: int, *, at_end: bool = False) -> Problem:
+    words = _REMOVED if first == upto else _ALL_REMOVED
+    return Problem(first, Kind.MISSING, words[at_end], upto)
 
 
 def _read_after(number: int) -> list[_Read]:
@@ -232,6 +252,7 @@ def _moved(found: Sequence[Problem]) -> Iterable[Problem]:
             facts = dict(_one(each.number))
             was = next((place for place in places if hash_of({**facts, "id": place}) == facts["hash"]), None)
             if was is not None:
-                yield Problem(each.number, Kind.MOVED, f"It was moved here: it is entry {was}.")
+                words = gettext_noop("It was moved here: it is entry %(place)s.")
+                yield Problem(each.number, Kind.MOVED, words, place=was)
                 continue
         yield each

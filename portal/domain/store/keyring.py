@@ -18,6 +18,7 @@ from portal.domain.store.db import Base, db, transaction
 from portal.domain.store.models import MasterKey
 from portal.domain.store.pulse import Sign
 from portal.domain.store.vault import Unsealable, Vault
+from portal.translation import gettext, gettext_noop
 
 logger = logging.getLogger(__name__)
 
@@ -38,10 +39,13 @@ class Lost:
 
     def __str__(self) -> str:
         named = ", ".join(self.rows) + (", …" if self.count > len(self.rows) else "")
-        return (
-            f"Master key {self.version} is lost: PORTAL_MASTER_KEYS lacks it, or holds another one under its "
-            f"number. {self.count} sealed rows don't open: {named}. Give the key back, or replace what they "
-            "hold."
+        return gettext(
+            "Master key %(version)s is lost: PORTAL_MASTER_KEYS lacks it, or holds another one under its "
+            "number. %(count)s sealed rows don't open: %(named)s. Give the key back, or replace what they "
+            "hold.",
+            version=self.version,
+            count=self.count,
+            named=named,
         )
 
 
@@ -67,7 +71,11 @@ def tell() -> None:
 def sign() -> Sign:
     """Whether every sealed row can be opened, for the page of the parts."""
     lost = check()
-    return Sign("master keys", well=not lost, detail=" ".join(map(str, lost)) or "all here")
+    return Sign(
+        gettext_noop("master keys"),
+        well=not lost,
+        detail=" ".join(map(str, lost)) or gettext_noop("all here"),
+    )
 
 
 def reseal() -> Generator[tuple[str, int, list[str]], None, None]:
