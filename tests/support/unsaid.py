@@ -13,7 +13,7 @@ MARKED = {"_", "N_", "gettext", "ngettext", "gettext_noop", "plural"}
 _MACHINES = {"url_for", "asset", "re.compile", "logger", "text", "panel", "render_template", "blueprint"}
 # What only monitoring, a log or a developer reads.
 _MACHINES |= {"Counter", "Gauge", "Histogram", "RuntimeError", "ConnectionError", "ValueError"}
-_MACHINES |= {"Unsealable"}
+_MACHINES |= {"TypeError", "Unsealable", "Unusable"}
 # Names that are the same in every language.
 NAMES = {
     "Portal",

@@ -25,12 +25,19 @@ PENDING: tuple[str, ...] = (
     "portal/web/templates/vms/_rows.html",
     "portal/web/templates/vms/_timeline.html",
     "portal/web/templates/vms/_vm.html",
-    "portal/domain/catalog/",
     "portal/domain/tenants/",
     "portal/domain/vms/",
 )
+# What a template's author is told by `flask check-catalog`.
+AUTHORS = tuple(
+    f"portal/domain/catalog/{each}.py" for each in ("hot", "listing", "parameters", "references", "shelf")
+)
 # What looks like words and is none for people: names of the wire, words for machines and operators.
 OTHERS: dict[str, set[str]] = {
+    # Kept with its facts: English.
+    "portal/domain/catalog/catalog.py": {
+        "The portal itself failed (\ufffc); an administrator can see why.",
+    },
     "portal/domain/people/accounts.py": {"nobody has this password"},
     "portal/domain/people/sending.py": {"A test of this webhook"},
     "portal/domain/people/sessions.py": {"Mac OS X"},
@@ -57,7 +64,7 @@ def words_of(path: Path, found: Iterable[str]) -> set[str]:
 
 
 def done(paths: list[Path]) -> list[Path]:
-    return [path for path in paths if not name(path).startswith(PENDING)]
+    return [path for path in paths if not name(path).startswith(PENDING + AUTHORS)]
 
 
 @pytest.mark.parametrize("path", done(TEMPLATES), ids=name)

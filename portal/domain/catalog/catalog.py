@@ -23,6 +23,7 @@ from portal.domain.tenants.models import KEPT, Tenant
 from portal.openstack import glance, nova
 from portal.openstack.cloud import Cloud
 from portal.openstack.errors import OpenStackError
+from portal.translation import gettext
 
 logger = logging.getLogger(__name__)
 
@@ -101,14 +102,20 @@ def too_small(flavor: Flavor, offering: Offering, image: Image | None) -> str | 
     min_ram = max(offering.min_ram_mib, image.min_ram_mib if image else 0)
     min_disk = max(offering.min_disk_gib, image.min_disk_gib if image else 0)
     if offering.gpu and not flavor.gpus:
-        return "It has no GPU."
+        return gettext("It has no GPU.")
     if flavor.vcpus < offering.min_vcpus:
-        return f"It has {flavor.vcpus} vCPU; {offering.min_vcpus} are needed."
+        return gettext(
+            "It has %(has)s vCPU; %(needed)s are needed.", has=flavor.vcpus, needed=offering.min_vcpus
+        )
     if flavor.ram_mib < min_ram:
-        return f"It has {_gib(flavor.ram_mib)} of memory; {_gib(min_ram)} are needed."
+        return gettext(
+            "It has %(has)s of memory; %(needed)s are needed.", has=_gib(flavor.ram_mib), needed=_gib(min_ram)
+        )
     # A disk of 0 means that the flavor takes the image's own size.
     if flavor.disk_gib and flavor.disk_gib < min_disk:
-        return f"It has {flavor.disk_gib} GiB of disk; {min_disk} are needed."
+        return gettext(
+            "It has %(has)s GiB of disk; %(needed)s are needed.", has=flavor.disk_gib, needed=min_disk
+        )
     return None
 
 

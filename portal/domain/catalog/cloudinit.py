@@ -15,6 +15,7 @@ from email.mime.text import MIMEText
 import yaml
 
 from portal.domain.catalog import yamltext
+from portal.translation import gettext
 
 # Nova takes 65535 characters of base64, in which 3 bytes become 4.
 LARGEST = 65_535 // 4 * 3
@@ -55,7 +56,12 @@ def check(own: str | bytes, keys: Sequence[str] = ()) -> None:
         _check_mime(text.lstrip(_BLANK))
     surplus = len(compose(text, keys).encode()) - LARGEST
     if surplus > 0:
-        raise Mistake(f"It is {surplus} bytes too large: a server takes 48 KiB, the SSH keys included.")
+        raise Mistake(
+            gettext(
+                "It is %(surplus)s bytes too large: a server takes 48 KiB, the SSH keys included.",
+                surplus=surplus,
+            )
+        )
 
 
 def compose(own: str | bytes, keys: Sequence[str]) -> str:
@@ -80,12 +86,12 @@ def _text(own: str | bytes) -> str:
         text.encode()
     except UnicodeError as error:
         raise Mistake(
-            "This is not a text in UTF-8. Binary files, such as gzip, can't be given here."
+            gettext("This is not a text in UTF-8. Binary files, such as gzip, can't be given here.")
         ) from error
     text = text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
     if found := _BINARY.search(text):
         line = text.count("\n", 0, found.start()) + 1
-        raise Mistake(f"Line {line} has a control character: is this a binary file?")
+        raise Mistake(gettext("Line %(line)s has a control character: is this a binary file?", line=line))
     return text
 
 
@@ -94,8 +100,10 @@ def _kind(text: str) -> str:
         if begins.match(text):
             return kind
     raise Mistake(
-        "The first line must tell cloud-init what this is: #cloud-config, #! and a shell, #include, "
-        "#cloud-boothook, #part-handler, ## template: jinja, or the header of a MIME message."
+        gettext(
+            "The first line must tell cloud-init what this is: #cloud-config, #! and a shell, #include, "
+            "#cloud-boothook, #part-handler, ## template: jinja, or the header of a MIME message."
+        )
     )
 
 
@@ -106,29 +114,31 @@ def _check_cloud_config(text: str) -> None:
     except yamltext.Mistake as mistake:
         raise Mistake(str(mistake)) from mistake
     if not isinstance(root, yaml.MappingNode):
-        raise Mistake("A #cloud-config must hold settings by name, such as “packages: [nginx]”.")
+        raise Mistake(gettext("A #cloud-config must hold settings by name, such as “packages: [nginx]”."))
     loader = yaml.CSafeLoader("")
     for node in yamltext.nodes(root):
         line = node.start_mark.line + 1
         if isinstance(node, yaml.MappingNode) and not all(
             isinstance(key, yaml.ScalarNode) for key, _ in node.value
         ):
-            raise Mistake(f"Line {line}: the name of a setting must be a plain text.")
+            raise Mistake(gettext("Line %(line)s: the name of a setting must be a plain text.", line=line))
         if node.tag in _STRUCTURE:
             continue
         try:
             loader.construct_object(node)
         except (yaml.YAMLError, ValueError, LookupError) as error:
-            raise Mistake(f"Line {line}: cloud-init can't read this value ({node.tag}).") from error
+            raise Mistake(
+                gettext("Line %(line)s: cloud-init can't read this value (%(tag)s).", line=line, tag=node.tag)
+            ) from error
 
 
 def _check_mime(text: str) -> None:
     # cloud-init looks for the version in the first 4096 bytes only, and takes the rest for a text of no kind.
     if "mime-version:" not in text[:4096].lower():
-        raise Mistake("A MIME message needs a line “MIME-Version: 1.0” in its header.")
+        raise Mistake(gettext("A MIME message needs a line “MIME-Version: 1.0” in its header."))
     parts = list(email.message_from_string(text).walk())
     if defects := [defect for part in parts for defect in part.defects]:
-        raise Mistake(f"The MIME message is broken ({type(defects[0]).__name__}).")
+        raise Mistake(gettext("The MIME message is broken (%(problem)s).", problem=type(defects[0]).__name__))
     for part in parts:
         if part.get_content_type() == "text/cloud-config":
             content = part.get_payload(decode=True)

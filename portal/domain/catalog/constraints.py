@@ -11,6 +11,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from portal.translation import gettext, ngettext, translated
+
 
 class Refused(ValueError):
     """A value that its parameter doesn't take; the message is for the person who gave it."""
@@ -22,20 +24,25 @@ class Unusable(ValueError):
 
 @dataclass(frozen=True)
 class Constraint:
-    """One constraint. `takes` is told a value of the parameter's type; `rule` says what is wanted."""
+    """One constraint. `takes` is told a value of the parameter's type; `say` says what is wanted."""
 
     kind: str
     detail: (
         Any  # range, length: (min, max) · modulo: (step, offset) · allowed_values: a tuple · else: the text
     )
-    rule: str
+    say: Callable[[], str]
     takes: Callable[[Any], bool]
     description: str = ""
+
+    @property
+    def rule(self) -> str:
+        """What is wanted, as its reader speaks."""
+        return self.say()
 
     def judge(self, value: Any) -> None:
         """Raises Refused, in the author's words where there are some."""
         if not self.takes(value):
-            raise Refused(self.description or self.rule)
+            raise Refused(translated(self.description) or self.rule)
 
 
 TYPES_OF: Mapping[str, tuple[str, ...]] = {
@@ -81,7 +88,7 @@ def from_definition(definition: object, type_: str, read: "Read") -> Constraint:
     if type_ not in TYPES_OF[kind]:
         raise Unusable(f"{kind} doesn't go with the type {type_}")
     made = _MAKERS[kind](definition[kind], type_, read)
-    return replace(made, description=str(definition.get("description") or "").strip())
+    return replace(made, description=" ".join(str(definition.get("description") or "").split()))
 
 
 Read = Callable[[Any], Any]
@@ -112,28 +119,41 @@ def _within(low: int | float | None, high: int | float | None, value: int | floa
 
 def _range(detail: object, _type: str, _read: Read) -> Constraint:
     low, high = _bounds(detail, "range")
-    if low is None:
-        rule = f"Enter a number of at most {high}."
-    elif high is None:
-        rule = f"Enter a number of at least {low}."
-    else:
-        rule = f"Enter a number from {low} to {high}."
-    return Constraint("range", (low, high), rule, lambda value: _within(low, high, value))
+
+    def say() -> str:
+        if low is None:
+            return gettext("Enter a number of at most %(high)s.", high=high)
+        if high is None:
+            return gettext("Enter a number of at least %(low)s.", low=low)
+        return gettext("Enter a number from %(low)s to %(high)s.", low=low, high=high)
+
+    return Constraint("range", (low, high), say, lambda value: _within(low, high, value))
 
 
 def _length(detail: object, type_: str, _read: Read) -> Constraint:
     low, high = _bounds(detail, "length")
-    if not all(bound is None or isinstance(bound, int) for bound in (low, high)):
+    if isinstance(low, float) or isinstance(high, float):
         raise Unusable("length must be given in whole numbers")
-    one, many = ("character", "characters") if type_ == "string" else ("entry", "entries")
-    unit = one if (low if high is None else high) == 1 else many
+    say = _characters if type_ == "string" else _entries
+    return Constraint(
+        "length", (low, high), lambda: say(low, high), lambda value: _within(low, high, len(value))
+    )
+
+
+def _characters(low: int | None, high: int | None) -> str:
+    if high is None:
+        return ngettext("Use at least %(num)s character.", "Use at least %(num)s characters.", low or 0)
     if low is None:
-        rule = f"Use at most {high} {unit}."
-    elif high is None:
-        rule = f"Use at least {low} {unit}."
-    else:
-        rule = f"Use {low} to {high} {unit}."
-    return Constraint("length", (low, high), rule, lambda value: _within(low, high, len(value)))
+        return ngettext("Use at most %(num)s character.", "Use at most %(num)s characters.", high)
+    return ngettext("Use %(low)s to %(num)s character.", "Use %(low)s to %(num)s characters.", high, low=low)
+
+
+def _entries(low: int | None, high: int | None) -> str:
+    if high is None:
+        return ngettext("Use at least %(num)s entry.", "Use at least %(num)s entries.", low or 0)
+    if low is None:
+        return ngettext("Use at most %(num)s entry.", "Use at most %(num)s entries.", high)
+    return ngettext("Use %(low)s to %(num)s entry.", "Use %(low)s to %(num)s entries.", high, low=low)
 
 
 def _modulo(detail: object, _type: str, _read: Read) -> Constraint:
@@ -145,8 +165,13 @@ def _modulo(detail: object, _type: str, _read: Read) -> Constraint:
         raise Unusable("modulo must be given in whole numbers")
     if step == 0 or abs(offset) >= abs(step) or step * offset < 0:
         raise Unusable("modulo needs a step that isn't 0, and an offset of the same sign, nearer to 0")
-    rule = f"Enter a multiple of {step}" + (f", plus {offset}." if offset else ".")
-    return Constraint("modulo", (step, offset), rule, lambda value: bool(value % step == offset))
+
+    def say() -> str:
+        if offset:
+            return gettext("Enter a multiple of %(step)s, plus %(offset)s.", step=step, offset=offset)
+        return gettext("Enter a multiple of %(step)s.", step=step)
+
+    return Constraint("modulo", (step, offset), say, lambda value: bool(value % step == offset))
 
 
 def _allowed_values(detail: object, type_: str, read: Read) -> Constraint:
@@ -163,10 +188,15 @@ def _allowed_values(detail: object, type_: str, read: Read) -> Constraint:
         return Constraint(
             "allowed_values",
             values,
-            f"Choose from {words}.",
+            lambda: gettext("Choose from %(values)s.", values=words),
             lambda chosen: all(value in values for value in chosen),
         )
-    return Constraint("allowed_values", values, f"Choose one of {words}.", lambda value: value in values)
+    return Constraint(
+        "allowed_values",
+        values,
+        lambda: gettext("Choose one of %(values)s.", values=words),
+        lambda value: value in values,
+    )
 
 
 def _allowed_pattern(detail: object, _type: str, _read: Read) -> Constraint:
@@ -182,16 +212,26 @@ def _allowed_pattern(detail: object, _type: str, _read: Read) -> Constraint:
         found = match(value)
         return found is not None and found.end() == len(value)
 
-    return Constraint("allowed_pattern", detail, f"Write it in the form {detail}", takes)
+    def say() -> str:
+        return gettext("Write it in the form %(pattern)s", pattern=detail)
+
+    return Constraint("allowed_pattern", detail, say, takes)
 
 
 def _custom_constraint(detail: object, _type: str, _read: Read) -> Constraint:
     if not isinstance(detail, str) or not detail:
         raise Unusable("custom_constraint must be a name such as glance.image")
     if detail == "net_cidr":
-        return Constraint("custom_constraint", detail, "Write a network such as 10.0.0.0/24.", _is_cidr)
+        return Constraint(
+            "custom_constraint", detail, lambda: gettext("Write a network such as 10.0.0.0/24."), _is_cidr
+        )
     # Heat looks up in the cloud what the value names.
-    return Constraint("custom_constraint", detail, f"This must name a {detail}.", lambda _: True)
+    return Constraint(
+        "custom_constraint",
+        detail,
+        lambda: gettext("This must name a %(kind)s.", kind=detail),
+        lambda _: True,
+    )
 
 
 def _is_cidr(value: object) -> bool:

@@ -1,4 +1,4 @@
-"""A HOT template: read from its text, checked as Heat would check it, and its questions to a person.
+"""HOT: a template read from its text and checked as Heat would check it, for its author.
 
 Source: heat/engine/hot/template.py. What Heat alone can know (resource types, their properties, what a custom
 constraint names in the cloud) is left to Heat.
@@ -6,15 +6,17 @@ constraint names in the cloud) is left to Heat.
 
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 
 from portal.domain.catalog import parameters as reading
 from portal.domain.catalog import references, yamltext
 from portal.domain.catalog.constraints import Constraint, Refused
 from portal.domain.catalog.parameters import Parameter, Role
+from portal.domain.catalog.template import ASKED, Checked, Group, Template
 
 __all__ = [
+    "ASKED",
     "Checked",
     "Constraint",
     "Group",
@@ -69,91 +71,12 @@ ROLE_OF_CONSTRAINT = {
 }
 
 
-# What a person answers in a form, though the portal may know a good first answer.
-ASKED = frozenset({Role.ANSWER, Role.SSH_FROM})
-
-
 class Mistake(ValueError):
     """A text that is no usable template. `sentences` say what is wrong, one by one."""
 
     def __init__(self, sentences: Sequence[str]) -> None:
         super().__init__(" ".join(sentences))
         self.sentences = tuple(sentences)
-
-
-@dataclass(frozen=True)
-class Group:
-    """Parameters that belong together in a form, by name."""
-
-    label: str
-    description: str
-    parameters: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class Checked:
-    """Answers as values of their types, and a message for each parameter whose answer won't do."""
-
-    values: Mapping[str, Any]
-    errors: Mapping[str, str]
-
-
-@dataclass(frozen=True)
-class Template:
-    """A template Heat would take. `resources` are types by name; `digest` is of `text`, sent verbatim."""
-
-    description: str
-    parameters: tuple[Parameter, ...]
-    parameter_groups: tuple[Group, ...]
-    resources: Mapping[str, str]
-    outputs: tuple[str, ...]
-    text: str = field(repr=False)
-    digest: str
-
-    @property
-    def asked(self) -> tuple[Parameter, ...]:
-        """The parameters that a person answers in a form."""
-        return tuple(one for one in self.parameters if one.role in ASKED)
-
-    def parameter(self, name: str) -> Parameter | None:
-        return next((one for one in self.parameters if one.name == name), None)
-
-    def filled_by(self, role: Role) -> Parameter | None:
-        """The parameter that has a role other than ANSWER: there is at most one."""
-        return next((one for one in self.parameters if one.role is role), None)
-
-    def form(self) -> list[tuple[Group, tuple[Parameter, ...]]]:
-        """The asked parameters, group by group; the last group, without a label, has what is in no other."""
-        grouped = {name for group in self.parameter_groups for name in group.parameters}
-        rest = Group("", "", tuple(one.name for one in self.parameters if one.name not in grouped))
-        asked = {one.name: one for one in self.asked}
-        filled = [
-            (group, tuple(asked[name] for name in group.parameters if name in asked))
-            for group in (*self.parameter_groups, rest)
-        ]
-        return [(group, questions) for group, questions in filled if questions]
-
-    def validate(self, answers: Mapping[str, object], *, partial: bool = False) -> Checked:
-        """What the answers to the asked parameters mean to Heat; a default stands in for an answer not given.
-
-        `partial`: judge only what is in `answers`, for a form that isn't filled in to its end.
-        """
-        values: dict[str, Any] = {}
-        errors: dict[str, str] = {}
-        for one in self.asked:
-            given = answers.get(one.name)
-            if partial and one.name not in answers:
-                continue
-            if not one.is_blank(given):
-                try:
-                    values[one.name] = one.read(given)
-                except Refused as error:
-                    errors[one.name] = str(error)
-            elif one.has_default:
-                values[one.name] = one.default
-            else:
-                errors[one.name] = "Choose one." if one.choices else "Fill this in."
-        return Checked(values, errors)
 
 
 def read(text: str) -> Template:

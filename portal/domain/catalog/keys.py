@@ -23,6 +23,7 @@ from portal.domain.people.models import User
 from portal.domain.store import audit
 from portal.domain.store.db import db, now, transaction
 from portal.domain.store.errors import NotFound, Refused
+from portal.translation import gettext
 
 KINDS = (
     "ssh-ed25519",
@@ -67,7 +68,7 @@ def add(user: User, name: str, public_key: str) -> SshKey:
     """Keeps the key. Raises Refused with the field (name or public_key) and what is wrong in plain words."""
     name = name.strip()
     if not 1 <= len(name) <= 64:
-        raise Refused("Give the key a name of 1 to 64 characters.", field="name")
+        raise Refused(gettext("Give the key a name of 1 to 64 characters."), field="name")
     kind, text, fingerprint = read(public_key)
     key = SshKey(user_id=user.id, name=name, kind=kind, public_key=text, fingerprint=fingerprint)
     try:
@@ -80,8 +81,10 @@ def add(user: User, name: str, public_key: str) -> SshKey:
             select(SshKey).where(SshKey.user_id == user.id, SshKey.fingerprint == fingerprint)
         )
         if taken:
-            raise Refused(f"You have this key already, as “{taken.name}”.", field="public_key") from error
-        raise Refused("You have another key with this name.", field="name") from error
+            raise Refused(
+                gettext("You have this key already, as “%(name)s”.", name=taken.name), field="public_key"
+            ) from error
+        raise Refused(gettext("You have another key with this name."), field="name") from error
     return key
 
 
@@ -103,7 +106,7 @@ def remove(key_id: UUID, *, by: User) -> None:
     with transaction():
         key = db.session.scalar(select(SshKey).where(SshKey.id == key_id, SshKey.user_id == by.id))
         if key is None:
-            raise NotFound("You have no such SSH key.")
+            raise NotFound(gettext("You have no such SSH key."))
         db.session.delete(key)
         audit.record("key.removed", by=by, detail={"name": key.name, "fingerprint": key.fingerprint})
 
@@ -122,14 +125,16 @@ def _one_line(text: str) -> str:
     text = text.strip()
     if "PRIVATE KEY" in text:
         raise _wrong(
-            "That is a private key: keep it secret. Paste the public one, from the file ending in .pub."
+            gettext(
+                "That is a private key: keep it secret. Paste the public one, from the file ending in .pub."
+            )
         )
     if text.startswith("---- BEGIN SSH2"):
-        raise _wrong("That is the SSH2 format. Convert it with: ssh-keygen -i -f key.pub")
+        raise _wrong(gettext("That is the SSH2 format. Convert it with: ssh-keygen -i -f key.pub"))
     if len(text) > MAX_LENGTH or not text.isprintable():
-        raise _wrong("A public key is one line of text, such as: ssh-ed25519 AAAA… you@laptop")
+        raise _wrong(gettext("A public key is one line of text, such as: ssh-ed25519 AAAA… you@laptop"))
     if len(text.split()) < 2 or text.split()[0] not in KINDS:
-        raise _wrong(f"A public key begins with its kind: {', '.join(KINDS[:3])}, …")
+        raise _wrong(gettext("A public key begins with its kind: %(kinds)s, …", kinds=", ".join(KINDS[:3])))
     return text
 
 
@@ -139,12 +144,20 @@ def _blob(kind: str, body: str) -> bytes:
         if not kind.startswith("sk-"):
             key = load_ssh_public_key(f"{kind} {body}".encode())
             if isinstance(key, rsa.RSAPublicKey) and key.key_size < MIN_RSA_BITS:
-                raise _wrong(f"This RSA key has {key.key_size} bits; at least {MIN_RSA_BITS} are needed.")
+                raise _wrong(
+                    gettext(
+                        "This RSA key has %(bits)s bits; at least %(least)s are needed.",
+                        bits=key.key_size,
+                        least=MIN_RSA_BITS,
+                    )
+                )
     except (ValueError, UnsupportedAlgorithm) as error:
-        raise _wrong("The key is damaged: its middle can't be read. Copy the whole line again.") from error
+        raise _wrong(
+            gettext("The key is damaged: its middle can't be read. Copy the whole line again.")
+        ) from error
     length = int.from_bytes(blob[:4], "big")
     if blob[4 : 4 + length] != kind.encode():
-        raise _wrong("The key is damaged: its kind and its content don't go together.")
+        raise _wrong(gettext("The key is damaged: its kind and its content don't go together."))
     return blob
 
 

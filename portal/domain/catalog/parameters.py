@@ -1,24 +1,18 @@
-"""The parameters of a HOT template: what each is for, and what a text for it means, read as Heat reads it.
+"""The parameters of a HOT template: what each is for, and what is wrong with its definition, for the author.
 
-Source: heat/engine/parameters.py. Three things are refused that Heat would take and nothing could use:
-numbers that aren't finite, JSON that is neither a mapping nor a list, and characters that can't be kept.
+Source: heat/engine/parameters.py.
 """
 
 import json
-from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import Any, NoReturn
+from typing import Any
 
-from portal.domain.catalog import constraints
-from portal.domain.catalog.constraints import Constraint, Refused, Unusable, number
+from portal.domain.catalog import constraints, values
+from portal.domain.catalog.constraints import Constraint, Refused, Unusable
 
 TYPES = ("string", "number", "comma_delimited_list", "json", "boolean")
 KEYS = ("type", "label", "description", "default", "hidden", "constraints", "immutable", "tags")
-
-# oslo_utils.strutils
-_TRUE = ("1", "t", "true", "on", "y", "yes")
-_FALSE = ("0", "f", "false", "off", "n", "no")
 
 
 class Role(StrEnum):
@@ -65,7 +59,7 @@ class Parameter:
 
     def read(self, given: object) -> Any:
         """The value that a text (or a value of JSON) stands for. Raises Refused."""
-        value = READERS[self.type](given)
+        value = values.READERS[self.type](given)
         for one in self.constraints:
             one.judge(value)
         return value
@@ -126,7 +120,7 @@ def _constraints(definitions: object, type_: str) -> tuple[tuple[Constraint, ...
     made, unusable = [], []
     for definition in definitions:
         try:
-            made.append(constraints.from_definition(definition, type_, READERS[type_]))
+            made.append(constraints.from_definition(definition, type_, values.READERS[type_]))
         except Unusable as error:
             unusable.append(str(error))
     return tuple(made), unusable
@@ -147,83 +141,4 @@ def _is_no_text(value: object) -> bool:
 
 
 def _is_hidden(value: object) -> bool:
-    return str(value).strip().lower() in _TRUE
-
-
-def _string(given: object) -> str:
-    if given is None or isinstance(given, dict | list):
-        raise Refused("Enter a text.")
-    return _storable(str(given))
-
-
-def _number(given: object) -> int | float:
-    try:
-        value = number(given)
-        return int(value) if value == int(value) else value
-    except (ValueError, TypeError) as error:
-        raise Refused("Enter a number.") from error
-
-
-def _boolean(given: object) -> bool:
-    word = str(given).strip().lower()
-    if word not in (*_TRUE, *_FALSE):
-        raise Refused("Choose yes or no.")
-    return word in _TRUE
-
-
-def _list(given: object) -> list[str]:
-    if isinstance(given, list):
-        return [_storable(str(entry)) for entry in given]
-    if not isinstance(given, str):
-        raise Refused("Enter values separated by commas.")
-    return _storable(given).split(",") if given else []
-
-
-def _json(given: object) -> dict[str, Any] | list[Any]:
-    try:
-        text = given if isinstance(given, str) else json.dumps(given)
-        value = json.loads(text, parse_constant=_refuse_constant)
-    except json.JSONDecodeError as error:
-        raise Refused(
-            f"This is not JSON (line {error.lineno}, column {error.colno}: {error.msg})."
-        ) from error
-    except (ValueError, TypeError, RecursionError) as error:
-        raise Refused(f"This is not JSON ({error}).") from error
-    if not isinstance(value, dict | list):
-        raise Refused("Enter a mapping or a list, in JSON.")
-    for part in _texts(value):
-        _storable(part)
-    return value
-
-
-def _texts(value: object) -> Iterator[str]:
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, dict | list):
-        for part in (*value, *value.values()) if isinstance(value, dict) else value:
-            yield from _texts(part)
-
-
-def _refuse_constant(word: str) -> NoReturn:
-    raise ValueError(f"{word} is no number")
-
-
-def _storable(text: str) -> str:
-    """The text, when a database and the wire can hold it."""
-    if "\x00" in text:
-        raise Refused("Remove the NUL character: it can't be kept.")
-    try:
-        text.encode()
-    except UnicodeEncodeError as error:
-        raise Refused("Remove the broken character: it can't be kept.") from error
-    return text
-
-
-# How a value of each type is read. Each raises Refused.
-READERS: Mapping[str, Callable[[object], Any]] = {
-    "string": _string,
-    "number": _number,
-    "comma_delimited_list": _list,
-    "json": _json,
-    "boolean": _boolean,
-}
+    return str(value).strip().lower() in values.TRUE

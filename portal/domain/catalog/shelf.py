@@ -24,10 +24,10 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 
 # What people count among what they get, by the resource's type.
 _GIVES = {
-    "OS::Nova::Server": "a server",
-    "OS::Neutron::SecurityGroup": "a firewall of its own",
-    "OS::Neutron::Net": "a network of its own",
-    "OS::Cinder::Volume": "a disk that can be detached",
+    "OS::Nova::Server": gettext_noop("a server"),
+    "OS::Neutron::SecurityGroup": gettext_noop("a firewall of its own"),
+    "OS::Neutron::Net": gettext_noop("a network of its own"),
+    "OS::Cinder::Volume": gettext_noop("a disk that can be detached"),
 }
 
 # What tells one state of the folder from another: name, inode, size and time of each file.
@@ -78,7 +78,11 @@ class Offering:
     @property
     def gives(self) -> list[str]:
         """What one gets of it, in words, each kind once."""
-        address = "a public address if you want one" if self.template.filled_by(Role.FLOATING_IP) else ""
+        address = (
+            gettext_noop("a public address if you want one")
+            if self.template.filled_by(Role.FLOATING_IP)
+            else ""
+        )
         made = set(self.template.resources.values())
         kinds = [words for type_, words in _GIVES.items() if type_ in made]
         return [words for words in (*kinds, address) if words]

@@ -5,6 +5,8 @@ from typing import Any
 
 import yaml
 
+from portal.translation import gettext
+
 # More than any template or cloud-config has. The C composer recurses: at some ten thousand the process ends.
 DEEPEST = 100
 
@@ -40,7 +42,9 @@ def load(text: str) -> Any:
     except yaml.YAMLError as error:
         raise Mistake(_sentence(error)) from error
     except (ValueError, LookupError) as error:
-        raise Mistake(f"This is not YAML: a value isn't what its tag says ({error}).") from error
+        raise Mistake(
+            gettext("This is not YAML: a value isn't what its tag says (%(problem)s).", problem=error)
+        ) from error
 
 
 def compose(text: str) -> yaml.Node | None:
@@ -50,12 +54,12 @@ def compose(text: str) -> yaml.Node | None:
         for event in yaml.parse(text, Loader=_Loader):
             depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
             if depth > DEEPEST:
-                raise Mistake(f"It is nested more than {DEEPEST} levels deep.")
+                raise Mistake(gettext("It is nested more than %(most)s levels deep.", most=DEEPEST))
         return yaml.compose(text, Loader=_Loader)
     except yaml.YAMLError as error:
         raise Mistake(_sentence(error)) from error
     except UnicodeEncodeError as error:
-        raise Mistake("This is not text: it has half of a character.") from error
+        raise Mistake(gettext("This is not text: it has half of a character.")) from error
 
 
 def nodes(root: yaml.Node) -> Iterator[yaml.Node]:
@@ -85,7 +89,12 @@ def _keys_given_twice(root: yaml.Node) -> Iterator[str]:
             line = key.start_mark.line + 1
             if (key.tag, key.value) in seen:
                 first = seen[key.tag, key.value]
-                yield f"Line {line}: the key “{key.value}” is given twice (first on line {first})."
+                yield gettext(
+                    "Line %(line)s: the key “%(key)s” is given twice (first on line %(first)s).",
+                    line=line,
+                    key=key.value,
+                    first=first,
+                )
             seen.setdefault((key.tag, key.value), line)
 
 
@@ -93,5 +102,11 @@ def _sentence(error: yaml.YAMLError) -> str:
     """What PyYAML found, as one sentence with its line where it knows one."""
     mark = getattr(error, "problem_mark", None)
     problem = getattr(error, "problem", None) or str(error).partition("\n")[0]
-    where = f"Line {mark.line + 1}, column {mark.column + 1}: this" if mark else "This"
-    return f"{where} is not YAML ({problem})."
+    if mark is None:
+        return gettext("This is not YAML (%(problem)s).", problem=problem)
+    return gettext(
+        "Line %(line)s, column %(column)s: this is not YAML (%(problem)s).",
+        line=mark.line + 1,
+        column=mark.column + 1,
+        problem=problem,
+    )
