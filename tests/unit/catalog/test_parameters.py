@@ -124,6 +124,7 @@ def test_json_without_end_is_refused() -> None:
         ("string", {"length": {"max": 1}}, ["", "a"], ["ab"], "Use at most 1 character."),
         ("comma_delimited_list", {"length": {"max": 2}}, ["a,b"], ["a,b,c"], "Use at most 2 entries."),
         ("json", {"length": {"min": 1}}, ['{"a": 1}'], ["[]"], "Use at least 1 entry."),
+        ("json", {"length": {"min": 1, "max": 2}}, ["[1, 2]"], ["[1, 2, 3]"], "Use 1 to 2 entries."),
         ("number", {"modulo": {"step": 4, "offset": 0}}, ["8", "-4"], ["6"], "Enter a multiple of 4."),
         ("number", {"modulo": {"step": 4.0, "offset": 1}}, ["5"], ["4"], "Enter a multiple of 4, plus 1."),
         ("number", {"modulo": {"step": -2, "offset": -1}}, ["3"], ["4"], "Enter a multiple of -2, plus -1."),
