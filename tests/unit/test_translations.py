@@ -41,6 +41,7 @@ OTHERS: dict[str, set[str]] = {
     "portal/domain/people/accounts.py": {"nobody has this password"},
     "portal/domain/people/sending.py": {"A test of this webhook"},
     "portal/domain/people/sessions.py": {"Mac OS X"},
+    "portal/domain/store/db.py": {"SELECT clock_timestamp()"},
     "portal/web/admin/credentials.py": {"Default"},
     "portal/web/cookies.py": {"Lax"},
     "portal/web/guards.py": {"View"},
