@@ -24,11 +24,26 @@ PENDING: tuple[str, ...] = (
     "portal/web/templates/vms/_timeline.html",
     "portal/web/templates/vms/_vm.html",
     "portal/domain/tenants/",
-    "portal/domain/vms/",
+    "portal/domain/vms/casefile.py",
+    "portal/domain/vms/changes.py",
+    "portal/domain/vms/changing.py",
+    "portal/domain/vms/history.py",
+    "portal/domain/vms/leases.py",
+    "portal/domain/vms/particulars.py",
+    "portal/domain/vms/power.py",
+    "portal/domain/vms/quotas.py",
+    "portal/domain/vms/wishes.py",
 )
 # What a template's author is told by `flask check-catalog`.
 AUTHORS = tuple(
     f"portal/domain/catalog/{each}.py" for each in ("hot", "listing", "parameters", "references", "shelf")
+)
+# English as a whole: for operators, for who helps from outside, and what came of a remedy, which is kept.
+ENGLISH = (
+    "portal/domain/vms/bundle.py",
+    "portal/domain/vms/counts.py",
+    "portal/domain/vms/gauges.py",
+    "portal/domain/vms/rungs.py",
 )
 # What looks like words and is none for people: names of the wire, words for machines and operators.
 OTHERS: dict[str, set[str]] = {
@@ -40,6 +55,44 @@ OTHERS: dict[str, set[str]] = {
     "portal/domain/people/sending.py": {"A test of this webhook"},
     "portal/domain/people/sessions.py": {"Mac OS X"},
     "portal/domain/store/db.py": {"SELECT clock_timestamp()"},
+    # Kept with their facts: as they were written.
+    "portal/domain/vms/claims.py": {
+        "The portal itself failed (\ufffc); an administrator can see why.",
+        "\ufffc At present it doesn't answer.",
+    },
+    "portal/domain/vms/findings.py": {"Marked as OpenStack has it: ", "It stuck again: \ufffc"},
+    "portal/domain/vms/handover.py": {
+        "VMs that Heat still works on under it: \ufffc.",
+        "Jobs that may still use it: \ufffc.",
+    },
+    "portal/domain/vms/holds.py": {"the hold of port \ufffc by \ufffc"},
+    "portal/domain/vms/ladder.py": {
+        "It couldn't be carried through within \ufffc minutes. \ufffc",
+        "OpenStack says no (\ufffc: \ufffc).",
+    },
+    "portal/domain/vms/lifecycle.py": {"The cloud didn't finish within \ufffc minutes."},
+    "portal/domain/vms/names.py": {
+        "amber brave calm clever coral eager gentle golden keen lively lucky mellow noble quiet swift",
+        "badger comet cedar falcon fjord heron ibex lynx maple otter puffin raven river tern willow",
+    },
+    "portal/domain/vms/provisioning.py": {
+        "Heat could not delete all of the earlier attempt; the portal tries again. \ufffc"
+    },
+    "portal/domain/vms/recipe.py": {"openstack stack create"},
+    "portal/domain/vms/reconcile.py": {"The stack was deleted (\ufffc).", "proven ours, and not wanted"},
+    "portal/domain/vms/remedies.py": {
+        "An administrator deletes the VM: \ufffc",
+        "Given up: \ufffc Left behind: \ufffc.",
+    },
+    "portal/domain/vms/retrying.py": {
+        "Another try was asked for\ufffc.",
+        "of the template",
+        "no public address",
+    },
+    "portal/domain/vms/verdicts.py": {
+        "Heat could not delete all of it; the portal tries again \ufffc. \ufffc",
+        "OpenStack answered 404",
+    },
     "portal/web/admin/credentials.py": {"Default"},
     "portal/web/cookies.py": {"Lax"},
     "portal/web/guards.py": {"View"},
@@ -64,7 +117,7 @@ def words_of(path: Path, found: Iterable[str]) -> set[str]:
 
 
 def done(paths: list[Path]) -> list[Path]:
-    return [path for path in paths if not name(path).startswith(PENDING + AUTHORS)]
+    return [path for path in paths if not name(path).startswith(PENDING + AUTHORS + ENGLISH)]
 
 
 @pytest.mark.parametrize("path", done(TEMPLATES), ids=name)

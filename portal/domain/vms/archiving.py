@@ -16,6 +16,7 @@ from portal.domain.tenants.credentials import Credential, Standing
 from portal.domain.tenants.models import Tenant
 from portal.domain.vms import quotas
 from portal.domain.vms.models import Finding, State, Vm
+from portal.translation import gettext
 
 MOST_NAMED = 50
 
@@ -55,11 +56,16 @@ def archive(tenant: Tenant, *, by: User) -> None:
             return
         lives = left(locked)
         if lives.count:
-            names = ", ".join(vm.name for vm in lives.vms[:5])
-            more = f" and {lives.count - 5} more" if lives.count > 5 else ""
-            raise Refused(f"Delete its VMs first: {names}{more}.")
+            raise Refused(_delete_first(lives))
         locked.archived_at = now()
         audit.record("tenant.archived", by=by, tenant_id=tenant.id, detail={"findings": lives.findings})
+
+
+def _delete_first(lives: Left) -> str:
+    names, more = ", ".join(vm.name for vm in lives.vms[:5]), lives.count - 5
+    if more > 0:
+        return gettext("Delete its VMs first: %(names)s and %(num)s more.", names=names, num=more)
+    return gettext("Delete its VMs first: %(names)s.", names=names)
 
 
 def restore(tenant: Tenant, *, by: User) -> None:

@@ -12,6 +12,7 @@ from portal.domain.catalog.hot import Role
 from portal.domain.store import vault
 from portal.domain.vms import provisioning
 from portal.domain.vms.models import Vm
+from portal.translation import gettext
 
 MASK = "[hidden]"
 # Shorter values would take words out of every text.
@@ -68,7 +69,9 @@ def of(vm: Vm) -> tuple[Asked, Scrubber]:
         values = json.loads(vault.unseal(vm.sealed, place=provisioning.sealed_place(vm.id)))
     except vault.Unsealable as error:
         scrub = Scrubber(defaults)
-        return Asked(scrub(vm.template), {}, f"The parameters can't be opened. {error}"), scrub
+        return Asked(
+            scrub(vm.template), {}, gettext("The parameters can't be opened. %(why)s", why=error)
+        ), scrub
     secret = {one.name for one in template.parameters if one.hidden or one.role is Role.USER_DATA}
     scrub = Scrubber([*defaults, *(_text(values[name]) for name in secret & values.keys())])
     shown = {
@@ -79,7 +82,9 @@ def of(vm: Vm) -> tuple[Asked, Scrubber]:
 
 
 def _masked(value: Any) -> str:
-    return f"{MASK}, {len(_text(value))} characters" if value not in (None, "") else ""
+    if value in (None, ""):
+        return ""
+    return gettext("%(mask)s, %(num)s characters", mask=MASK, num=len(_text(value)))
 
 
 def _text(value: Any) -> str:

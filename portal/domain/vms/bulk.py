@@ -17,6 +17,7 @@ from portal.domain.vms import power, quotas, removals, vms
 from portal.domain.vms.lifecycle import Event
 from portal.domain.vms.models import State, Vm
 from portal.domain.vms.power import Action
+from portal.translation import gettext, translated
 
 # So many at once; a page of the list holds fewer.
 MOST = 200
@@ -99,20 +100,26 @@ def _asked(act: Act, vm: Vm, by: User, at_once: bool) -> str:
 def _why_not(act: Act, vm: Vm, by: User) -> str:
     switches = act in (Act.START, Act.STOP)
     if not access.allows(by, Permission.VM_POWER if switches else Permission.VM_DELETE, vm.tenant_id):
-        return "Your role doesn't allow this in its tenant."
+        return gettext("Your role doesn't allow this in its tenant.")
     return _why_not_switched(act, vm, by) if switches else _why_not_deleted(vm)
 
 
 def _why_not_deleted(vm: Vm) -> str:
-    gone = {State.DELETING: "It is being deleted already.", State.DELETED: "It is deleted already."}
+    gone = {
+        State.DELETING: gettext("It is being deleted already."),
+        State.DELETED: gettext("It is deleted already."),
+    }
     return gone.get(vm.state, "")
 
 
 def _why_not_switched(act: Act, vm: Vm, by: User) -> str:
     if vm.state is not State.ACTIVE:
-        return "Only a VM that is active has power to switch."
+        return gettext("Only a VM that is active has power to switch.")
     if act is Act.START and (closed := standing.refusal(vm.tenant)):
         return closed
     if Action(act) in power.actions(vm, by):
         return ""
-    return f"It is {power.word(vm) or 'without a server'} just now."
+    word = power.word(vm)
+    if word is None:
+        return gettext("It is without a server just now.")
+    return gettext("It is %(power)s just now.", power=translated(word))

@@ -21,6 +21,7 @@ from portal.domain.vms import asked, casefile, explain, findings
 from portal.domain.vms.asked import Scrubber
 from portal.domain.vms.casefile import Line
 from portal.domain.vms.models import Vm
+from portal.translation import speaking
 
 # No file of it is longer, so that it can be made in memory and sent by mail.
 MOST_CHARACTERS = 1_000_000
@@ -67,6 +68,13 @@ def make(vm: Vm, *, by: User) -> bytes:
     access.require(by, Permission.SUPPORT_VIEW)
     with transaction():
         audit.record("vm.bundled", by=by, tenant_id=vm.tenant_id, vm_id=vm.id)
+    # Whoever gets it, and whoever asks them, reads English as OpenStack writes it.
+    with speaking(None):
+        files, scrub = _files(vm, by)
+        return _zipped(files, scrub)
+
+
+def _files(vm: Vm, by: User) -> tuple[dict[str, Any], Scrubber]:
     sent, scrub = asked.of(vm)
     told, lines = casefile.events(vm), casefile.timeline(vm)
     files: dict[str, Any] = {
@@ -85,7 +93,7 @@ def make(vm: Vm, *, by: User) -> bytes:
         ],
         "versions.json": _versions(),
     }
-    return _zipped(files, scrub)
+    return files, scrub
 
 
 def name_of(vm: Vm) -> str:

@@ -1,7 +1,7 @@
 """Causes: the table of what clouds say when a VM fails (causes.toml), read once.
 
 The cloud's words are kept as they came and explained whenever they are shown, so a better table explains old
-failures too; what no rule knows is counted.
+failures too; what no rule knows is counted. All words are English here: explain.py says them.
 """
 
 import re
@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
+
+from portal.translation import gettext_noop
 
 
 class Turn(StrEnum):
@@ -69,9 +71,11 @@ RULES = tuple(Rule.read(row) for row in _TABLE["rule"])
 UNKNOWN = Rule(
     "unknown",
     re.compile(r"(?!)"),
-    "The cloud failed in a way the portal doesn't know yet.",
+    gettext_noop("The cloud failed in a way the portal doesn't know yet."),
     Turn.ADMIN,
-    "Show your administrator what OpenStack said, below. It is counted, so that it gets its words.",
+    gettext_noop(
+        "Show your administrator what OpenStack said, below. It is counted, so that it gets its words."
+    ),
 )
 
 

@@ -11,6 +11,7 @@ from portal.domain.store.db import db, transaction
 from portal.domain.store.errors import Refused
 from portal.domain.vms import changes, names, particulars, wishes
 from portal.domain.vms.models import Change, State, Vm
+from portal.translation import gettext
 
 
 @dataclass(frozen=True)
@@ -25,8 +26,8 @@ class Told:
 def why_not(vm: Vm, user: User) -> str:
     """Why the person can't describe this VM now; empty: they can."""
     if not access.allows(user, Permission.VM_CHANGE, vm.tenant_id):
-        return "Your role doesn't change VMs of this tenant."
-    return "It is deleted." if vm.state in {State.DELETING, State.DELETED} else ""
+        return gettext("Your role doesn't change VMs of this tenant.")
+    return gettext("It is deleted.") if vm.state in {State.DELETING, State.DELETED} else ""
 
 
 def describe(vm: Vm, told: Told, *, by: User) -> str:
@@ -64,7 +65,7 @@ def _renamed(vm: Vm, name: str, by: User) -> tuple[Change | None, str]:
     if words := names.problem(vm.tenant_id, name):
         raise Refused(words, field="name")
     if not wishes.can(vm, Role.NAME):
-        return None, "The server keeps its own name: its template doesn't let it be changed."
+        return None, gettext("The server keeps its own name: its template doesn't let it be changed.")
     if words := changes.why_not(vm, by):
-        return None, f"The server keeps its own name for now. {words}"
+        return None, gettext("The server keeps its own name for now. %(why)s", why=words)
     return changes.begin(vm, wishes.rename(vm, name), by), ""

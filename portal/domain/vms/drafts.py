@@ -20,6 +20,7 @@ from portal.domain.tenants.models import Tenant
 from portal.domain.vms import answers, launching, lifecycle, quotas, retrying
 from portal.domain.vms.models import LaunchDraft, Vm
 from portal.domain.vms.review import QUOTA, WHOLE, Review, check
+from portal.translation import gettext
 
 __all__ = [
     "WHOLE",
@@ -46,7 +47,7 @@ class Incomplete(DomainError):
     """The draft can't be launched yet; `problems` has a message per field."""
 
     def __init__(self, problems: Mapping[str, str]) -> None:
-        super().__init__("Some answers need another look.")
+        super().__init__(gettext("Some answers need another look."))
         self.problems = problems
 
 
@@ -54,7 +55,7 @@ class Launched(DomainError):
     """The draft became a VM already, or several, so there is nothing to edit; `vm` is the first."""
 
     def __init__(self, vm: Vm) -> None:
-        super().__init__("This was launched already.")
+        super().__init__(gettext("This was launched already."))
         self.vm = vm
 
 
@@ -78,7 +79,7 @@ def get(draft_id: UUID, *, for_: User) -> LaunchDraft:
     """The person's own draft. Raises NotFound."""
     draft = db.session.get(LaunchDraft, draft_id)
     if draft is None or draft.user_id != for_.id or draft.tenant_id not in for_.tenant_ids:
-        raise NotFound("You have no such draft.")
+        raise NotFound(gettext("You have no such draft."))
     return draft
 
 
@@ -179,13 +180,14 @@ def _launch(draft: LaunchDraft, by: User) -> Vm:
 def _offering(name: str, tenant: Tenant) -> Offering:
     found = shelf.get(name)
     if not found.is_for(tenant.name):
-        raise shelf.NoSuchTemplate(f"There is no template “{name}” for {tenant.name}.")
+        words = gettext("There is no template “%(name)s” for %(tenant)s.", name=name, tenant=tenant.name)
+        raise shelf.NoSuchTemplate(words)
     return found
 
 
 def _own(draft: LaunchDraft, by: User) -> None:
     if draft.user_id != by.id:
-        raise NotFound("You have no such draft.")
+        raise NotFound(gettext("You have no such draft."))
 
 
 def _write(draft: LaunchDraft, **columns: Any) -> None:

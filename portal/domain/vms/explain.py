@@ -7,6 +7,7 @@ from portal.domain.store.errors import DomainError
 from portal.domain.vms import causes
 from portal.domain.vms.causes import VERSION, Click, Fix, Turn
 from portal.openstack.errors import BadCredential, NotAllowed, OpenStackError, Unavailable, without_user_data
+from portal.translation import gettext, gettext_noop, translated
 
 __all__ = [
     "VERSION",
@@ -23,7 +24,11 @@ __all__ = [
 
 LONGEST = 4000
 _REQUEST_ID = re.compile(r"\breq-[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b")
-_WHOSE = {Turn.YOU: "you", Turn.ADMIN: "your administrator", Turn.OPERATOR: "the cloud's operator"}
+_WHOSE = {
+    Turn.YOU: gettext_noop("you"),
+    Turn.ADMIN: gettext_noop("your administrator"),
+    Turn.OPERATOR: gettext_noop("the cloud's operator"),
+}
 
 
 @dataclass(frozen=True)
@@ -57,9 +62,15 @@ def said(error: OpenStackError) -> str:
 
 
 def failure(raw: str) -> Explanation:
-    """The explanation of a failed VM's raw text; an unknown failure says so honestly."""
+    """The explanation of a failed VM's raw text, to its reader; an unknown failure says so honestly."""
     rule = causes.of(raw)
-    return Explanation(rule.id, rule.cause, _WHOSE[rule.turn], rule.next, rule.click, raw, rule.fixes)
+    cause, turn, then = map(translated, (rule.cause, _WHOSE[rule.turn], rule.next))
+    return Explanation(rule.id, cause, turn, then, rule.click, raw, rule.fixes)
+
+
+def kept_cause(raw: str) -> str:
+    """The cause in English, for what is kept."""
+    return causes.of(raw).cause
 
 
 def request_ids(raw: str) -> list[str]:
@@ -68,25 +79,30 @@ def request_ids(raw: str) -> list[str]:
 
 
 def trouble(error: OpenStackError | DomainError) -> str:
-    """What holds a VM up right now, for its page. The work goes on by itself when it is over."""
+    """What holds a VM up right now, for its page. The work goes on by itself when it is over.
+
+    Workers, who keep it, speak English.
+    """
     if isinstance(error, DomainError):
         return error.message
+    said = f"{error.service}: {error.message}"
     if isinstance(error, BadCredential):
-        return (
+        return gettext(
             "OpenStack refuses the tenant's credential. An administrator has to replace it; "
             "what you asked for is kept and goes on by itself afterwards."
         )
     if isinstance(error, NotAllowed):
-        return f"OpenStack doesn't allow this to the tenant's credential ({error.service}: {error.message})."
+        return gettext("OpenStack doesn't allow this to the tenant's credential (%(said)s).", said=said)
     if isinstance(error, Unavailable) and error.kind == "RemoteError":
-        return (
+        return gettext(
             "Heat answers with an error of its own (RemoteError): one of its parts is down, or Keystone "
             "refuses it a trust. The doctor of the tenant's credential tells an administrator which. "
             "What you asked for is kept and goes on by itself."
         )
     if isinstance(error, Unavailable):
-        return (
-            f"OpenStack doesn't answer as it should ({error.service}: {error.message}). "
-            "What you asked for is kept and goes on by itself."
+        return gettext(
+            "OpenStack doesn't answer as it should (%(said)s). "
+            "What you asked for is kept and goes on by itself.",
+            said=said,
         )
-    return f"OpenStack says no for now ({error.service}: {error.message}); the portal tries again."
+    return gettext("OpenStack says no for now (%(said)s); the portal tries again.", said=said)

@@ -14,6 +14,7 @@ from portal.domain.store import audit
 from portal.domain.store.db import db, now, only_writable
 from portal.domain.store.errors import NotFound
 from portal.domain.vms.models import Finding, FindingKind, Vm
+from portal.translation import gettext, gettext_noop
 
 __all__ = [
     "Finding",
@@ -98,7 +99,7 @@ def settle_gone(tenant_id: UUID, still_there: Sequence[str], kinds: Sequence[Fin
             # A sweep doesn't see what came up while it looked.
             Finding.last_seen < now() - timedelta(seconds=1),
         )
-        .values(resolved_at=now(), answer="It went away by itself.")
+        .values(resolved_at=now(), answer=gettext_noop("It went away by itself."))
         .execution_options(synchronize_session=False)
     )
 
@@ -156,7 +157,7 @@ def get(finding_id: UUID, *, for_: User) -> Finding:
     access.require(for_, Permission.FINDING_VIEW)
     finding = db.session.get(Finding, finding_id)
     if finding is None:
-        raise NotFound("There is no such finding.")
+        raise NotFound(gettext("There is no such finding."))
     return finding
 
 

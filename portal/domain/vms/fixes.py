@@ -21,6 +21,7 @@ from portal.domain.vms import answers, explain, lifecycle, particulars, quotas
 from portal.domain.vms.explain import Fix
 from portal.domain.vms.lifecycle import Event
 from portal.domain.vms.models import LaunchDraft, Vm
+from portal.translation import gettext
 
 __all__ = ["Fix", "Offer", "begin", "offered"]
 
@@ -56,7 +57,7 @@ def begin(vm: Vm, fix: Fix, *, by: User) -> LaunchDraft:
     offer = next((each for each in offered(vm, by) if each.fix is fix), None)
     old = _draft(vm)
     if offer is None or old is None:
-        raise Refused("This can't be tried any more. Look what the VM's page offers now.")
+        raise Refused(gettext("This can't be tried any more. Look what the VM's page offers now."))
     offering, moment = shelf.get(vm.offering), now()
     roles = answers.names_by_role(offering)
     draft = LaunchDraft(
@@ -109,7 +110,11 @@ def _had(vm: Vm) -> Mapping[str, Any]:
 
 def _size(fix: Fix, flavors: Sequence[Flavor]) -> Offer | None:
     first = next(iter(flavors), None)
-    return Offer(fix, f"With the size {first.name}", Role.FLAVOR, first.os_id) if first else None
+    return (
+        Offer(fix, gettext("With the size %(name)s", name=first.name), Role.FLAVOR, first.os_id)
+        if first
+        else None
+    )
 
 
 def _smaller(vm: Vm, offering: Offering) -> Offer | None:
@@ -150,7 +155,9 @@ def _image(vm: Vm, offering: Offering) -> Offer | None:
     )
     others = [one for one in catalog.images_for(vm.tenant_id, offering) if one.os_id != gone.get("id")]
     first = next(iter(sorted(others, key=lambda one: one.os_distro != distro)), None)
-    return Offer(Fix.IMAGE, f"With the image {first.name}", Role.IMAGE, first.os_id) if first else None
+    if first is None:
+        return None
+    return Offer(Fix.IMAGE, gettext("With the image %(name)s", name=first.name), Role.IMAGE, first.os_id)
 
 
 def _network(vm: Vm, _offering: Offering) -> Offer | None:
@@ -158,14 +165,15 @@ def _network(vm: Vm, _offering: Offering) -> Offer | None:
     had = (vm.spec.get("network") or {}).get("id")
     for one in tenants.networks(vm.tenant_id):
         if one.network_id != had and (one.gives_floating_ips or not vm.spec.get("floating_ip")):
-            return Offer(Fix.NETWORK, f"On the network {one.name}", Role.NETWORK, one.network_id)
+            words = gettext("On the network %(name)s", name=one.name)
+            return Offer(Fix.NETWORK, words, Role.NETWORK, one.network_id)
     return None
 
 
 def _no_address(vm: Vm, _offering: Offering) -> Offer | None:
     if not vm.spec.get("floating_ip"):
         return None
-    return Offer(Fix.NO_ADDRESS, "Without a public address", Role.FLOATING_IP, "false")
+    return Offer(Fix.NO_ADDRESS, gettext("Without a public address"), Role.FLOATING_IP, "false")
 
 
 _FINDERS: dict[Fix, Callable[[Vm, Offering], Offer | None]] = {

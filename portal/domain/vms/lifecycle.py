@@ -12,6 +12,7 @@ from portal.domain.store import audit
 from portal.domain.store.db import db, now, only_writable
 from portal.domain.vms import counts, durations, explain, news
 from portal.domain.vms.models import Finding, FindingKind, State, Transition, Vm
+from portal.translation import gettext, gettext_noop, translated
 
 __all__ = ["Event", "State", "actions", "allows", "born", "diagram", "fire", "pace", "stack_name"]
 
@@ -50,6 +51,18 @@ MOVES: dict[tuple[State, Event], State] = {
 WORKING = frozenset({State.REQUESTED, State.PROVISIONING, State.DELETING})
 FIRST, LAST = State.REQUESTED, State.DELETED
 
+# What they are called within a sentence.
+WORDS = {
+    State.REQUESTED: gettext_noop("requested"),
+    State.PROVISIONING: gettext_noop("provisioning"),
+    State.ACTIVE: gettext_noop("active"),
+    State.ERROR: gettext_noop("error"),
+    State.DELETING: gettext_noop("deleting"),
+    State.DELETED: gettext_noop("deleted"),
+}
+# How findings about a VM end with it.
+_ENDS = {State.ACTIVE: gettext_noop("It is active now."), State.DELETED: gettext_noop("It is deleted now.")}
+
 # Out of the way of whoever looks for what is due.
 NEVER = datetime(9999, 1, 1, tzinfo=UTC)
 
@@ -74,6 +87,11 @@ PACE: dict[State, tuple[tuple[timedelta, timedelta], ...]] = {
 }
 
 
+def word(state: State) -> str:
+    """What the state is called within a sentence."""
+    return translated(WORDS[state])
+
+
 def pace(state: State, age: timedelta) -> timedelta | None:
     """How long until the next look at a VM that has been in `state` for `age`; None: never again."""
     for younger, every in PACE.get(state, ()):
@@ -92,6 +110,12 @@ def allows(vm: Vm, event: Event) -> bool:
     if event is Event.RETRY and vm.active_at is not None:
         return False
     return (vm.state, event) in MOVES
+
+
+def no_retry(vm: Vm) -> str:
+    """That it can't be tried again, since it isn't failed (any more)."""
+    state = word(vm.state)
+    return gettext("%(name)s is %(state)s now: there is nothing to try again.", name=vm.name, state=state)
 
 
 def actions(vm: Vm) -> list[Event]:
@@ -148,12 +172,12 @@ def fire(
 
 def _settle_findings(vm_id: UUID, new: State) -> None:
     """What was found about the VM is over once it is there, or gone."""
-    if new not in {State.ACTIVE, State.DELETED}:
+    if new not in _ENDS:
         return
     db.session.execute(
         update(Finding)
         .where(Finding.vm_id == vm_id, Finding.resolved_at.is_(None), Finding.kind.in_(ABOUT_VMS))
-        .values(resolved_at=now(), answer=f"It is {new.value} now.")
+        .values(resolved_at=now(), answer=_ENDS[new])
         .execution_options(synchronize_session=False)
     )
 
@@ -170,7 +194,7 @@ def born(vm: Vm, *, by: User) -> None:
             old=None,
             new=FIRST,
             event="launch",
-            cause="Launched.",
+            cause=gettext_noop("Launched."),
             by_id=by.id,
         )
     )

@@ -20,6 +20,7 @@ from portal.openstack.cloud import Cloud
 from portal.openstack.errors import NotFound, OpenStackError, Unavailable
 from portal.openstack.heat import Stack, StackEvent, StackResource
 from portal.openstack.nova import InstanceAction, Server
+from portal.translation import gettext, gettext_noop
 
 READ_TIMEOUT = 4.0
 # Whatever isn't asked by then is left out.
@@ -61,7 +62,7 @@ def look(vm: Vm, *, by: User) -> Live:
         audit.record("vm.looked_live", by=by, tenant_id=vm.tenant_id, vm_id=vm.id)
     live, began = Live(now()), time.monotonic()
     if circuits.is_open(vm.tenant):
-        live.troubles["OpenStack"] = "It is left alone at present, since it doesn't answer."
+        live.troubles["OpenStack"] = gettext("It is left alone at present, since it doesn't answer.")
         return live
     try:
         cloud = clouds.impatient(vm.tenant_id, read_timeout=READ_TIMEOUT)
@@ -84,31 +85,31 @@ def _ask_all(vm: Vm, cloud: Cloud, live: Live) -> None:
         if "OpenStack" in live.troubles:
             return
         if time.monotonic() > end:
-            live.troubles["OpenStack"] = "It took too long; the rest wasn't asked."
+            live.troubles["OpenStack"] = gettext("It took too long; the rest wasn't asked.")
             return
         try:
             question()
         except NotFound as error:
-            live.troubles[name] = f"It is not there (any more). {error.message}"
+            live.troubles[name] = gettext("It is not there (any more). %(said)s", said=error.message)
         except Unavailable as error:
             place = name if error.status else "OpenStack"
             live.troubles[place] = f"{error.service}: {error.message}"
         except OpenStackError as error:
             live.troubles[name] = explain.trouble(error)
 
-    part("Stack", lambda: _stack(vm, cloud, live))
-    part("Heat events", lambda: _events(cloud, live))
-    part("Resources", lambda: _resources(cloud, live))
+    part(gettext_noop("Stack"), lambda: _stack(vm, cloud, live))
+    part(gettext_noop("Heat events"), lambda: _events(cloud, live))
+    part(gettext_noop("Resources"), lambda: _resources(cloud, live))
     if server_id := _server_id(vm, live):
-        part("Server", lambda: _server(server_id, cloud, live))
-        part("Nova actions", lambda: _actions(vm, server_id, cloud, live))
-        part("Console output", lambda: _console(server_id, cloud, live))
+        part(gettext_noop("Server"), lambda: _server(server_id, cloud, live))
+        part(gettext_noop("Nova actions"), lambda: _actions(vm, server_id, cloud, live))
+        part(gettext_noop("Console output"), lambda: _console(server_id, cloud, live))
 
 
 def _stack(vm: Vm, cloud: Cloud, live: Live) -> None:
     ref = vm.stack_id or vm.failed_stack_id
     if ref is None:
-        raise NotFound("The portal knows of no stack of this VM.")
+        raise NotFound(gettext("The portal knows of no stack of this VM."))
     live.stack = cloud.heat.show(ref)
 
 

@@ -18,6 +18,7 @@ from portal.domain.store.db import db
 from portal.domain.store.models import AuditEntry
 from portal.domain.tenants.models import Tenant
 from portal.domain.vms.models import HeatEvent, ServerAction, State, Transition, Vm
+from portal.translation import gettext, gettext_noop, translated
 
 MOST, MOST_LOOKED_AT = 50, 500
 SHORTEST, SHORTEST_ID = 2, 6
@@ -32,6 +33,18 @@ _SHOWN = (
     Vm.failure,
     Vm.owner_id,
     Vm.tenant_id,
+)
+
+# What stands in a VM's row: the words for the whole of it, and for how it begins.
+_NAME_BEGINS = gettext_noop("name begins so")
+_COLUMNS = (
+    (Vm.name, gettext_noop("name is %(text)s"), _NAME_BEGINS),
+    (
+        Vm.private_ip,
+        gettext_noop("private address is %(text)s"),
+        gettext_noop("private address begins so"),
+    ),
+    (Vm.public_ip, gettext_noop("public address is %(text)s"), gettext_noop("public address begins so")),
 )
 
 Text = InstrumentedAttribute[str] | InstrumentedAttribute[str | None]
@@ -69,8 +82,7 @@ def find(text: str, *, by: User) -> Found:
     reasons: dict[UUID, list[str]] = {}
     for vm_id, why in _hits(wanted, people, acts):
         known = reasons.setdefault(vm_id, [])
-        is_so = why.replace(" begins so", " is ")
-        if not any(one == why or one.startswith(is_so) for one in known):
+        if why not in known:
             known.append(why)
     return Found(_matches(reasons), people, acts, more=len(reasons) > MOST)
 
@@ -79,15 +91,23 @@ def _hits(wanted: str, people: Sequence[User], acts: Sequence[AuditEntry]) -> It
     """The VMs with the reason, the surest reasons first."""
     yield from _by_ids(wanted)
     yield from _by_requests(wanted, acts)
-    columns = (("name", Vm.name), ("private address", Vm.private_ip), ("public address", Vm.public_ip))
-    for word, column in columns:
-        yield from _vms(column == wanted, f"{word} is {wanted}")
-    for word, column in columns:
-        yield from _vms(_begins(column, wanted), f"{word} begins so")
+    yield from _by_columns(wanted)
     if wanted != wanted.lower():
-        yield from _vms(_begins(Vm.name, wanted.lower()), "name begins so")
+        yield from _vms(_begins(Vm.name, wanted.lower()), translated(_NAME_BEGINS))
     for person in people:
         yield from _launched(person)
+
+
+def _by_columns(wanted: str) -> Iterator[Hit]:
+    """Names and addresses: those that are so, then those that only begin so."""
+    same: set[tuple[str, UUID]] = set()
+    for column, words, _ in _COLUMNS:
+        for vm_id, why in _vms(column == wanted, gettext(words, text=wanted)):
+            same.add((column.key, vm_id))
+            yield vm_id, why
+    for column, _, words in _COLUMNS:
+        hits = _vms(_begins(column, wanted), translated(words))
+        yield from ((vm_id, why) for vm_id, why in hits if (column.key, vm_id) not in same)
 
 
 def _by_ids(wanted: str) -> Iterator[Hit]:
@@ -95,27 +115,29 @@ def _by_ids(wanted: str) -> Iterator[Hit]:
     if bounds is None:
         return
     low, high = bounds
-    yield from _vms(Vm.id.between(low, high), "id of the VM")
-    yield from _vms(Vm.stack_id.between(str(low), str(high)), "id of its stack")
-    yield from _vms(Vm.server_id.between(str(low), str(high)), "id of its server")
+    yield from _vms(Vm.id.between(low, high), gettext("id of the VM"))
+    yield from _vms(Vm.stack_id.between(str(low), str(high)), gettext("id of its stack"))
+    yield from _vms(Vm.server_id.between(str(low), str(high)), gettext("id of its server"))
     told = select(HeatEvent.vm_id, HeatEvent.resource).where(
         HeatEvent.physical_id.between(str(low), str(high))
     )
     for vm_id, resource in db.session.execute(told.limit(MOST_LOOKED_AT)):
-        its = "a stack of it" if resource == f"vm-{vm_id}" else f"its resource {resource}"
-        yield vm_id, f"id of {its}, as Heat told"
+        if resource == f"vm-{vm_id}":
+            yield vm_id, gettext("id of a stack of it, as Heat told")
+        else:
+            yield vm_id, gettext("id of its resource %(name)s, as Heat told", name=resource)
 
 
 def _by_requests(wanted: str, acts: Sequence[AuditEntry]) -> Iterator[Hit]:
     for act in acts:
         if act.vm_id:
-            yield act.vm_id, f"request of the act {act.action}"
+            yield act.vm_id, gettext("request of the act %(act)s", act=act.action)
     told = select(Transition.vm_id).where(Transition.cloud_request_id == wanted.lower()).limit(MOST)
     for vm_id in db.session.scalars(told):
-        yield vm_id, "request of OpenStack's that failed"
+        yield vm_id, gettext("request of OpenStack's that failed")
     did = select(ServerAction.vm_id, ServerAction.action).where(ServerAction.request_id == wanted.lower())
     for vm_id, action in db.session.execute(did.limit(MOST)):
-        yield vm_id, f"request of the {action} that Nova did"
+        yield vm_id, gettext("request of the %(action)s that Nova did", action=action)
 
 
 def _acts(wanted: str) -> Sequence[AuditEntry]:
@@ -141,7 +163,7 @@ def _launched(person: User) -> Iterator[Hit]:
         .limit(MOST)
     )
     for vm_id in filter(None, db.session.scalars(newest)):
-        yield vm_id, f"launched by {person.name} ({person.email})"
+        yield vm_id, gettext("launched by %(name)s (%(email)s)", name=person.name, email=person.email)
 
 
 def _vms(condition: ColumnElement[bool], why: str) -> Iterator[Hit]:

@@ -9,6 +9,7 @@ from sqlalchemy import select
 
 from portal.domain.store.db import db
 from portal.domain.vms.models import State, Vm
+from portal.translation import gettext
 
 # Server names that Heat makes stay within 53 characters; host names allow letters, digits and hyphens.
 LONGEST = 53
@@ -32,16 +33,17 @@ def problem(tenant_id: UUID, name: str, count: int = 1, *, but: UUID | None = No
     """What is wrong with the name for so many VMs, in plain words; None: nothing. `but` may bear it."""
     name = name.strip()
     if not name:
-        return "Give the VM a name."
+        return gettext("Give the VM a name.")
     if not PATTERN.fullmatch(name):
-        return (
+        return gettext(
             "Use 1 to 53 letters, digits and hyphens; begin with a letter, and end with a letter or a digit."
         )
     wanted = numbered(name, count)
     if len(wanted[-1]) > LONGEST:
-        return f"Use at most {LONGEST - len(wanted[-1]) + len(name)} characters: each VM adds its number."
+        most = LONGEST - len(wanted[-1]) + len(name)
+        return gettext("Use at most %(num)s characters: each VM adds its number.", num=most)
     if found := taken(tenant_id, wanted, but=but):
-        return f"Your tenant has a VM named {found} already."
+        return gettext("Your tenant has a VM named %(name)s already.", name=found)
     return None
 
 

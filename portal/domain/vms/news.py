@@ -10,10 +10,20 @@ from portal.domain.store.db import db
 from portal.domain.tenants.models import Answer, QuotaRequest, Tenant
 from portal.domain.vms import explain
 from portal.domain.vms.models import State, Vm
+from portal.translation import gettext_noop
 
-_FAILED = {State.ACTIVE: "it is gone from the cloud", State.DELETING: "it could not be deleted"}
+# Facts that are kept, and said to each reader in their language.
+_FAILED = {
+    State.ACTIVE: gettext_noop("it is gone from the cloud"),
+    State.DELETING: gettext_noop("it could not be deleted"),
+}
+_NOT_LAUNCHED = gettext_noop("the launch failed")
 _ADDRESSES = ("public_ip", "private_ip")
-_ANSWERS = {Answer.APPROVED: "granted", Answer.CHANGED: "granted in part", Answer.REFUSED: "refused"}
+_ANSWERS = {
+    Answer.APPROVED: gettext_noop("granted"),
+    Answer.CHANGED: gettext_noop("granted in part"),
+    Answer.REFUSED: gettext_noop("refused"),
+}
 
 
 def moved(vm: Vm, columns: Mapping[str, Any]) -> None:
@@ -24,8 +34,8 @@ def moved(vm: Vm, columns: Mapping[str, Any]) -> None:
         facts["address"] = next(filter(None, (columns.get(each) for each in _ADDRESSES)), "")
     elif columns["state"] is State.ERROR:
         kind = Kind.VM_FAILED
-        facts["what"] = _FAILED.get(vm.state, "the launch failed")
-        facts["cause"] = explain.failure(columns.get("failure") or "").cause
+        facts["what"] = _FAILED.get(vm.state, _NOT_LAUNCHED)
+        facts["cause"] = explain.kept_cause(columns.get("failure") or "")
     else:
         return
     key = f"{kind} {vm.id} {columns['state_since'].isoformat()}"

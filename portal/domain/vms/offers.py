@@ -12,6 +12,7 @@ from portal.domain.tenants import networks, tenants
 from portal.domain.tenants.models import Tenant
 from portal.domain.vms import particulars, quotas
 from portal.domain.vms.review import Review, cost_of
+from portal.translation import gettext
 
 # What a smaller size takes less of.
 OF_SIZES = {"vcpus", "ram_mib", "gpus"}
@@ -52,7 +53,7 @@ def no_address(review: Review) -> str:
         return words
     line = next(line for line in review.quota if line.name == "floating_ips")
     if line.room < review.told.count:
-        return f"Your quota has {line.room} left of {line.limit}."
+        return gettext("Your quota has %(left)s left of %(limit)s.", left=line.room, limit=line.limit)
     return ""
 
 
@@ -102,14 +103,14 @@ def most(review: Review) -> int:
 
 def _unsuited(offering: Offering, tenant: Tenant, image: Image | None, flavor: Flavor | None) -> str:
     if image and image.os_id not in {one.os_id for one in catalog.images_for(tenant.id, offering)}:
-        return f"It is made for {str(offering.image_filter).capitalize()}."
+        return gettext("It is made for %(system)s.", system=str(offering.image_filter).capitalize())
     return (catalog.too_small(flavor, offering, image) or "") if flavor else ""
 
 
 def _without_size(image: Image, offering: Offering, over: dict[Flavor, str]) -> str:
     able = [words for flavor, words in over.items() if catalog.too_small(flavor, offering, image) is None]
     if not able:
-        return "No size is large enough for it." if over else ""
+        return gettext("No size is large enough for it.") if over else ""
     return "" if "" in able else able[0]
 
 
@@ -124,4 +125,4 @@ def _over(flavor: Flavor, review: Review) -> str:
 def _shortage(lines: Sequence[quotas.Line], wanted: quotas.Amount) -> str:
     asked = [replace(line, asked=getattr(wanted, line.name)) for line in lines if line.name in OF_SIZES]
     short = [line for line in asked if not line.fits]
-    return f"Over the quota ({quotas.shortage(short)})." if short else ""
+    return gettext("Over the quota (%(what)s).", what=quotas.shortage(short)) if short else ""

@@ -2,6 +2,7 @@
 
 from portal.domain.catalog.hot import Template
 from portal.domain.tenants.models import NetworkProfile
+from portal.translation import gettext
 
 # The parameter that chooses among a template's firewalls.
 FIREWALL = "firewall"
@@ -15,4 +16,6 @@ def of(template: Template, network: NetworkProfile | None) -> str:
 
 def explain(words: str) -> str:
     """Why no other firewall than the one with these words can be had."""
-    return f"VMs in this network have the firewall “{words}”: an administrator chose it."
+    return gettext(
+        "VMs in this network have the firewall “%(words)s”: an administrator chose it.", words=words
+    )

@@ -120,7 +120,7 @@ def _found(
         "status": stack.status,
         "created": stack.created_at.isoformat() if stack.created_at else None,
         "changed": stack.updated_at.isoformat() if stack.updated_at else None,
-        "record": f"{vm.name}: {vm.state.value}, stack {vm.stack_id}" if vm else "no VM of this tenant",
+        "record": f"{vm.name}: {vm.state.value}, stack {vm.stack_id}" if vm else strays.NOBODY,
     }
     asked = _asked(kind, tenant_id, stack.id)
     proven = vm is not None and (

@@ -17,6 +17,7 @@ from portal.domain.vms import blockers, findings, lifecycle
 from portal.domain.vms.findings import IGNORED
 from portal.domain.vms.lifecycle import Event
 from portal.domain.vms.models import Finding, FindingKind, State, Vm
+from portal.translation import gettext, gettext_noop
 
 _ADOPTABLE = [State.PROVISIONING, State.ACTIVE, State.ERROR]
 
@@ -108,13 +109,15 @@ def apply(finding: Finding, remedy: Remedy, *, reason: str, by: User) -> None:
     """Does it; whatever the cloud has to do is done by a worker. Raises Forbidden, Refused."""
     access.require(by, Permission.FINDING_SETTLE)
     if remedy in NEEDS_REASON and not reason.strip():
-        raise Refused("Say why, for those who come after you.", field="reason")
+        raise Refused(gettext("Say why, for those who come after you."), field="reason")
     with transaction():
         db.session.refresh(finding, with_for_update={"of": Finding})
         if finding.resolved_at or remedy not in LADDERS[finding.kind]:
-            raise Refused("This finding is settled already, or can't be settled this way.")
+            raise Refused(gettext("This finding is settled already, or can't be settled this way."))
         if finding.asked:
-            raise Refused("Something is being done about this finding just now. Wait for what comes of it.")
+            raise Refused(
+                gettext("Something is being done about this finding just now. Wait for what comes of it.")
+            )
         answer = _APPLY[remedy](_Settling(finding, remedy, reason.strip(), by))
         audit.record(
             "finding.asked" if remedy in BY_WORKER else "finding.settled",
@@ -152,7 +155,7 @@ def _hand_over(settling: _Settling) -> str | None:
     finding = settling.finding
     vm = db.session.get(Vm, finding.vm_id) if finding.vm_id else None
     if not _fits(settling.remedy, finding, vm):
-        raise Refused("This can't be done any more, as things are now.")
+        raise Refused(gettext("This can't be done any more, as things are now."))
     finding.asked = {
         "remedy": settling.remedy.value,
         "by": settling.by.email,
@@ -172,8 +175,8 @@ def _adopt(settling: _Settling) -> str | None:
         .execution_options(synchronize_session=False)
     )
     if not moved.rowcount:  # type: ignore[attr-defined]  # an UPDATE answers a CursorResult
-        raise Refused("The VM isn't in a state in which a stack can be adopted.")
-    return "The stack was adopted."
+        raise Refused(gettext("The VM isn't in a state in which a stack can be adopted."))
+    return gettext_noop("The stack was adopted.")
 
 
 def _retry_delete(settling: _Settling) -> str | None:
@@ -181,12 +184,13 @@ def _retry_delete(settling: _Settling) -> str | None:
     if not lifecycle.fire(
         vm,
         Event.DELETE,
-        cause="An admin had the deletion tried again.",
+        cause=gettext_noop("An admin had the deletion tried again."),
         by=settling.by,
         changes={"failure": None, "delete_sent_at": None, "delete_tries": 0},
     ):
-        raise Refused(f"{vm.name} is {vm.state.value} now, so its deletion can't be tried again.")
-    words = "The deletion was asked for again."
+        words = gettext("%(name)s is %(state)s now, so its deletion can't be tried again.", **_now(vm))
+        raise Refused(words)
+    words = gettext_noop("The deletion was asked for again.")
     findings.tell(settling.finding, settling.remedy.value, settling.by.email, words)
     return None
 
@@ -196,7 +200,7 @@ def _delete_vm(settling: _Settling) -> str | None:
     words = f"An administrator deletes the VM: {settling.reason}"
     changes = {"delete_sent_at": None, "delete_tries": 0}
     if not lifecycle.fire(vm, Event.DELETE, cause=words, by=settling.by, changes=changes):
-        raise Refused(f"{vm.name} is {vm.state.value} now, so there is nothing to delete.")
+        raise Refused(gettext("%(name)s is %(state)s now, so there is nothing to delete.", **_now(vm)))
     return words
 
 
@@ -205,11 +209,13 @@ def _give_up(settling: _Settling) -> str | None:
     left = ", ".join(left_behind(vm, settling.finding)) or "nothing known"
     words = f"Given up: {settling.reason} Left behind: {left}."
     if vm.state is State.ERROR:
-        lifecycle.fire(vm, Event.DELETE, cause="An admin gives the deletion up.", by=settling.by)
+        lifecycle.fire(
+            vm, Event.DELETE, cause=gettext_noop("An admin gives the deletion up."), by=settling.by
+        )
         db.session.refresh(vm)
     changes = {"deleted_at": now(), "failure": None, "trouble": None}
     if not lifecycle.fire(vm, Event.GONE, cause=words, by=settling.by, changes=changes):
-        raise Refused(f"{vm.name} is {vm.state.value} now, so it can't be given up.")
+        raise Refused(gettext("%(name)s is %(state)s now, so it can't be given up.", **_now(vm)))
     return words
 
 
@@ -236,10 +242,14 @@ def _ignore(settling: _Settling) -> str | None:
     return f"{IGNORED}{settling.reason}"
 
 
+def _now(vm: Vm) -> dict[str, str]:
+    return {"name": vm.name, "state": lifecycle.word(vm.state)}
+
+
 def _vm(finding: Finding) -> Vm:
     vm = db.session.get(Vm, finding.vm_id, populate_existing=True) if finding.vm_id else None
     if vm is None:
-        raise Refused("The VM of this finding is gone.")
+        raise Refused(gettext("The VM of this finding is gone."))
     return vm
 
 

@@ -19,12 +19,13 @@ from portal.domain.vms import lifecycle, vms
 from portal.domain.vms.lifecycle import Event
 from portal.domain.vms.listed import Listed
 from portal.domain.vms.models import State, Vm
+from portal.translation import gettext, gettext_noop
 
 # So long a person may think better of it.
 WINDOW = timedelta(seconds=30)
 # So often a list that shows such a VM asks for news, in seconds.
 PACE = 2.0
-ASKED, LEASE_ENDED = "Deletion was asked for.", "Its lease ended."
+ASKED, LEASE_ENDED = gettext_noop("Deletion was asked for."), gettext_noop("Its lease ended.")
 ENDED = (State.DELETING, State.DELETED)
 AT_ONCE = 200
 
@@ -65,7 +66,8 @@ def undo(vm: Vm, *, by: User) -> None:
             audit.record("vm.delete_undone", by=by, tenant_id=vm.tenant_id, vm_id=vm.id)
     db.session.refresh(vm)
     if vm.state in ENDED:
-        raise Refused(f"The deletion of {vm.name} has begun, so it can't be taken back.")
+        words = gettext("The deletion of %(name)s has begun, so it can't be taken back.", name=vm.name)
+        raise Refused(words)
 
 
 def seconds_left(vm: Vm | Listed) -> int | None:

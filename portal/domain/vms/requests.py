@@ -15,11 +15,12 @@ from portal.domain.store.db import db, now, transaction
 from portal.domain.store.errors import NotFound, Refused
 from portal.domain.tenants.models import Answer, QuotaRequest, Tenant
 from portal.domain.vms import news, quotas
+from portal.translation import gettext, gettext_noop, translated
 
 __all__ = ["Answer", "QuotaRequest"]
 
 SHOWN = 50
-ANSWERED = "It was answered or withdrawn meanwhile."
+ANSWERED = gettext_noop("It was answered or withdrawn meanwhile.")
 
 
 def ask(tenant: Tenant, wanted: Mapping[str, int], reason: str, *, by: User) -> QuotaRequest:
@@ -29,9 +30,9 @@ def ask(tenant: Tenant, wanted: Mapping[str, int], reason: str, *, by: User) -> 
     quotas.check(wanted)
     more = {name: limit for name, limit in wanted.items() if limit > limits[name]}
     if not more:
-        raise Refused("Ask for more than the tenant has of at least one.", field="vms")
+        raise Refused(gettext("Ask for more than the tenant has of at least one."), field="vms")
     if not reason.strip():
-        raise Refused("Say what it is for.", field="reason")
+        raise Refused(gettext("Say what it is for."), field="reason")
     request = QuotaRequest(tenant_id=tenant.id, by_id=by.id, asked=more, reason=reason.strip())
     try:
         with transaction():
@@ -41,7 +42,7 @@ def ask(tenant: Tenant, wanted: Mapping[str, int], reason: str, *, by: User) -> 
             audit.record("quota.requested", by=by, tenant_id=tenant.id, detail=detail)
             news.asked(request, by=by)
     except IntegrityError:
-        raise Refused("A request of this tenant waits for its answer already.") from None
+        raise Refused(gettext("A request of this tenant waits for its answer already.")) from None
     return request
 
 
@@ -49,7 +50,7 @@ def withdraw(request: QuotaRequest, *, by: User) -> None:
     """It isn't wanted any more, says who asked. Raises Forbidden, Refused."""
     access.require(by, Permission.QUOTA_REQUEST, request.tenant_id)
     if request.by_id != by.id:
-        raise Refused("Only who asked can withdraw it.")
+        raise Refused(gettext("Only who asked can withdraw it."))
     with transaction():
         _close(request, Answer.WITHDRAWN, by=by)
         audit.record("quota.request_withdrawn", by=by, tenant_id=request.tenant_id, detail=_named(request))
@@ -64,7 +65,7 @@ def grant(request: QuotaRequest, granted: Mapping[str, int], said: str, *, by: U
     quotas.check(granted)
     answer = Answer.APPROVED if dict(granted) == request.asked else Answer.CHANGED
     if answer is Answer.CHANGED and not said.strip():
-        raise Refused("Say why it is another amount.", field="said")
+        raise Refused(gettext("Say why it is another amount."), field="said")
     with transaction():
         _close(request, answer, by=by, granted=dict(granted), said=said.strip())
         quotas.put(request.tenant_id, granted, by=by, **_named(request), answer=answer.value)
@@ -75,7 +76,7 @@ def refuse(request: QuotaRequest, said: str, *, by: User) -> None:
     """Leaves the limits as they are. Raises Forbidden, or Refused without a reason."""
     access.require(by, Permission.QUOTA_CHANGE)
     if not said.strip():
-        raise Refused("Say why not.", field="said")
+        raise Refused(gettext("Say why not."), field="said")
     with transaction():
         _close(request, Answer.REFUSED, by=by, said=said.strip())
         detail = {**_named(request), "said": said.strip()}
@@ -87,7 +88,7 @@ def get(request_id: UUID, *, for_: User) -> QuotaRequest:
     """The request. Raises NotFound also for a stranger."""
     request = db.session.get(QuotaRequest, request_id)
     if request is None or not access.allows(for_, Permission.QUOTA_VIEW, request.tenant_id):
-        raise NotFound("There is no such request.")
+        raise NotFound(gettext("There is no such request."))
     return request
 
 
@@ -120,7 +121,7 @@ def _close(request: QuotaRequest, answer: Answer, *, by: User, **facts: Any) -> 
         .values(answer=answer, answered_at=now(), answered_by_id=by.id, **facts)
     )
     if closed.rowcount == 0:  # type: ignore[attr-defined]  # an UPDATE answers a CursorResult
-        raise Refused(ANSWERED)
+        raise Refused(translated(ANSWERED))
 
 
 def _named(request: QuotaRequest) -> dict[str, str]:

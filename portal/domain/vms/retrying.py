@@ -47,7 +47,7 @@ def again(draft: LaunchDraft, review: Review, *, by: User) -> Vm:
         quotas.reserve(vm.tenant_id, review.cost, of=vm.owner_id, but=vm.id)
         cause = f"Another try was asked for{_differences(vm.spec, columns['spec'])}."
         if not lifecycle.fire(vm, Event.RETRY, cause=cause, by=by, changes=afresh(vm) | columns):
-            raise Refused(f"{vm.name} is {vm.state.value} now: there is nothing to try again.")
+            raise Refused(lifecycle.no_retry(vm))
         vm.tags = tags
         db.session.execute(update(LaunchDraft).where(LaunchDraft.id == draft.id).values(submitted_at=now()))
     wake.vm(vm.id)

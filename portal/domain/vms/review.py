@@ -14,8 +14,22 @@ from portal.domain.tenants.models import NetworkProfile, Tenant
 from portal.domain.vms import answers, lifecycle, names, particulars, presets, quotas
 from portal.domain.vms.models import LaunchDraft, Vm
 from portal.domain.vms.particulars import Particulars
+from portal.translation import gettext, gettext_noop, translated
 
 QUOTA, TENANT, AGAIN = "quota", "tenant", "again"
+# What is wrong with a choice, by what is chosen.
+_MISSING = {
+    "image": gettext_noop("Choose the image."),
+    "size": gettext_noop("Choose the size."),
+    "network": gettext_noop("Choose the network."),
+    "subnet": gettext_noop("Choose the subnet."),
+}
+_GONE = {
+    "image": gettext_noop("The image you chose is no longer offered by the cloud. Choose another."),
+    "size": gettext_noop("The size you chose is no longer offered by the cloud. Choose another."),
+    "network": gettext_noop("The network you chose is no longer offered by the cloud. Choose another."),
+    "subnet": gettext_noop("The subnet you chose is no longer offered by the cloud. Choose another."),
+}
 # Problems of the launch as a whole, which no field of the wizard mends.
 WHOLE = frozenset({QUOTA, TENANT, AGAIN})
 
@@ -127,9 +141,9 @@ class _Picks:
             return None
         found = next((choice for choice in choices if getattr(choice, key) == self.typed.get(name)), None)
         if found is None and self.typed.get(name):
-            self.problems[name] = f"The {noun} you chose is no longer offered by the cloud. Choose another."
+            self.problems[name] = translated(_GONE[noun])
         elif found is None:
-            self.problems[name] = f"Choose the {noun}."
+            self.problems[name] = translated(_MISSING[noun])
         return found
 
     def told(self) -> Particulars:
@@ -162,7 +176,9 @@ def _size_problem(
     role: Mapping[Role, str], flavor: Flavor | None, offering: Offering, image: Image | None
 ) -> dict[str, str]:
     words = catalog.too_small(flavor, offering, image) if flavor else None
-    return {role[Role.FLAVOR]: f"{flavor.name} is too small. {words}"} if flavor and words else {}
+    if flavor is None or not words:
+        return {}
+    return {role[Role.FLAVOR]: gettext("%(name)s is too small. %(why)s", name=flavor.name, why=words)}
 
 
 def _address_problem(
@@ -180,7 +196,8 @@ def _quota_problem(lines: Sequence[quotas.Line]) -> dict[str, str]:
 def _tenant_problem(tenant: Tenant, offering: Offering) -> dict[str, str]:
     words = standing.refusal(tenant)
     if not offering.is_for(tenant.name):
-        words = f"The template “{offering.title}” is not for {tenant.name}. Choose another."
+        facts = {"title": translated(offering.title), "tenant": tenant.name}
+        words = gettext("The template “%(title)s” is not for %(tenant)s. Choose another.", **facts)
     return {TENANT: words} if words else {}
 
 
@@ -190,8 +207,9 @@ def _again_problem(draft: LaunchDraft, count: int) -> dict[str, str]:
     if vm is None:
         return {}
     if not lifecycle.allows(vm, lifecycle.Event.RETRY):
-        return {AGAIN: f"{vm.name} is {vm.state.value} now: there is nothing to try again."}
-    return {particulars.COUNT: "One VM is tried again: launch others by themselves."} if count > 1 else {}
+        return {AGAIN: lifecycle.no_retry(vm)}
+    words = gettext("One VM is tried again: launch others by themselves.")
+    return {particulars.COUNT: words} if count > 1 else {}
 
 
 def _firewall_problem(

@@ -18,6 +18,7 @@ from portal.domain.tenants import clouds
 from portal.domain.vms import claims, explain, power
 from portal.domain.vms.models import Vm
 from portal.openstack.errors import OpenStackError
+from portal.translation import gettext
 
 KEPT, PATIENCE = 60.0, 30.0
 
@@ -35,7 +36,7 @@ def ask(vm: Vm, *, by: User) -> None:
     """Has the address fetched. Raises Forbidden, or Refused where there is no server."""
     access.require(by, Permission.VM_CONSOLE, vm.tenant_id)
     if not power.has_console(vm, by):
-        raise Refused(f"{vm.name} has no console now.")
+        raise Refused(gettext("%(name)s has no console now.", name=vm.name))
     with transaction():
         audit.record("vm.console_opened", by=by, tenant_id=vm.tenant_id, vm_id=vm.id)
     volatile.forget(_key(vm.id))

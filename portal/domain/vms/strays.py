@@ -19,7 +19,10 @@ from portal.domain.vms.models import FindingKind, State, Vm
 from portal.domain.vms.provisioning import SHOW_TIME
 from portal.openstack.cloud import Cloud
 from portal.openstack.neutron import FloatingIp, Port
+from portal.translation import gettext_noop
 
+# What a record says of a mark that no VM bears.
+NOBODY = gettext_noop("no VM of this tenant")
 KINDS = (FindingKind.STRAY_PORT, FindingKind.STRAY_FLOATING_IP)
 
 
@@ -103,7 +106,7 @@ def _proof(stray: Marked, vm: Owner | None) -> dict[str, Any]:
         "mark": list(stray.mark),
         "created": stray.created_at.isoformat() if stray.created_at else None,
         "held_by": stray.held_by or "nothing",
-        "record": f"{vm.name}: {vm.state.value}" if vm else "no VM of this tenant",
+        "record": f"{vm.name}: {vm.state.value}" if vm else NOBODY,
     }
 
 

@@ -11,6 +11,7 @@ from portal.domain.store.db import now, transaction
 from portal.domain.store.errors import Refused
 from portal.domain.vms import asked
 from portal.domain.vms.models import Vm
+from portal.translation import gettext
 
 LONGEST = 2000
 
@@ -23,9 +24,9 @@ def ask(vm: Vm, said: str, *, by: User) -> None:
     access.require(by, Permission.SUPPORT_ASK, vm.tenant_id)
     said = said.strip()
     if not said:
-        raise Refused("Say in a few words what you need.", field="said")
+        raise Refused(gettext("Say in a few words what you need."), field="said")
     if len(said) > LONGEST:
-        raise Refused(f"Use at most {LONGEST} characters.", field="said")
+        raise Refused(gettext("Use at most %(num)s characters.", num=LONGEST), field="said")
     _, scrub = asked.of(vm)
     said = scrub(said)
     words = hashlib.sha256(said.encode()).hexdigest()[:16]

@@ -14,6 +14,7 @@ from portal.domain.vms import lifecycle, power, quotas, retrying
 from portal.domain.vms.lifecycle import Event
 from portal.domain.vms.listed import Listed
 from portal.domain.vms.models import State, Vm
+from portal.translation import gettext, gettext_noop
 
 __all__ = ["Event", "State", "Vm", "actions", "ask", "get", "is_awaiting", "wait"]
 
@@ -24,7 +25,7 @@ def get(vm_id: UUID, *, for_: User) -> Vm:
     """The VM. Raises NotFound also for a stranger."""
     vm = db.session.get(Vm, vm_id)
     if vm is None or not access.allows(for_, Permission.VM_VIEW, vm.tenant_id):
-        raise NotFound("There is no such VM, or it belongs to somebody else.")
+        raise NotFound(gettext("There is no such VM, or it belongs to somebody else."))
     return vm
 
 
@@ -47,7 +48,8 @@ def ask(vm: Vm, event: Event, *, by: User) -> None:
             )
         fired = lifecycle.fire(vm, event, cause=_cause(event), by=by, changes=_changes(vm, event))
     if not fired:
-        raise Refused(f"{vm.name} is {vm.state.value} now, so this can't be done.")
+        state = lifecycle.word(vm.state)
+        raise Refused(gettext("%(name)s is %(state)s now, so this can't be done.", name=vm.name, state=state))
     wake.vm(vm.id)
 
 
@@ -77,7 +79,9 @@ def is_awaiting(user: User, tenant_id: UUID) -> bool:
 
 
 def _cause(event: Event) -> str:
-    return {Event.DELETE: "Deletion was asked for.", Event.RETRY: "Another try was asked for."}[event]
+    if event is Event.DELETE:
+        return gettext_noop("Deletion was asked for.")
+    return gettext_noop("Another try was asked for.")
 
 
 def _changes(vm: Vm, event: Event) -> dict[str, object]:
