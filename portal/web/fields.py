@@ -8,6 +8,7 @@ from typing import Any
 from werkzeug.datastructures import MultiDict
 
 from portal.domain.vms.drafts import Review
+from portal.translation import gettext, translated
 from portal.web import filters
 
 Form = MultiDict[str, str]
@@ -85,12 +86,12 @@ def in_words(question: Question, review: Review) -> str:
         "sizes": f"{flavor.name}: {filters.capacity(flavor)}" if flavor else "",
         "networks": f"{review.network.name}, {', '.join(review.network.cidrs)}" if review.network else "",
         "keys": ", ".join(key.name for key in review.keys),
-        "secret": "kept, not shown" if question.value else "",
+        "secret": gettext("kept, not shown") if question.value else "",
     }
     if question.widget in picked:
-        return picked[question.widget] or "none"
+        return picked[question.widget] or gettext("none")
     if question.widget in {"switch", "public"}:
-        return "yes" if question.value else "no"
-    said = dict(question.choices)
+        return gettext("yes") if question.value else gettext("no")
+    said = {value: translated(words) for value, words in question.choices}
     chosen = question.value if question.widget == "boxes" else [str(question.value or "")]
-    return ", ".join(said.get(value, value) for value in chosen) or "none"
+    return ", ".join(said.get(value, value) for value in chosen) or gettext("none")

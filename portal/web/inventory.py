@@ -19,7 +19,7 @@ from portal.domain.tenants.tenants import Tenant
 from portal.domain.vms import bulk, drafts, inventory, progress, removals, vms
 from portal.domain.vms.inventory import Sort, Wanted
 from portal.domain.vms.vms import State
-from portal.translation import N_, gettext
+from portal.translation import N_, gettext, translated
 from portal.web import cookies, paths, rows
 from portal.web.frame import can_launch, here
 from portal.web.guards import needs
@@ -160,7 +160,7 @@ def _choices(chosen: Tenant | None) -> dict[str, Any]:
     return {
         "tenants": [(each.id, each.name) for each in found],
         "states": _states(),
-        "templates": [(each.name, each.title) for each in shelf.templates(hidden=True)],
+        "templates": [(each.name, translated(each.title)) for each in shelf.templates(hidden=True)],
         "images": [(name, name) for name in inventory.images(current_user, tenant_id)],
         "tags": [(tag, tag) for tag in inventory.tags(current_user, tenant_id)],
     }

@@ -11,7 +11,7 @@ from portal.domain.catalog.hot import Role
 from portal.domain.tenants import tenants
 from portal.domain.vms import answers, drafts, offers, recipe
 from portal.domain.vms.drafts import LaunchDraft, Review
-from portal.translation import N_, gettext
+from portal.translation import N_, gettext, translated
 from portal.web import fields, questions, seen
 from portal.web.fields import Question
 from portal.web.questions import ACCESS, MACHINE
@@ -53,7 +53,7 @@ def bar(current: str, draft: LaunchDraft | None = None) -> list[tuple[str, str, 
     place = NAMES.index(current)
     return [
         (
-            step.words,
+            translated(step.words),
             step.url(draft) if draft else "",
             "current" if number == place else "done" if number < place else "",
         )
@@ -84,7 +84,8 @@ def facts(draft: LaunchDraft, step: str, review: Review, *, insist: bool = False
 def told(draft: LaunchDraft) -> dict[str, Any]:
     """What the review is drawn from: all that was chosen, step by step, and what needs another look."""
     review, about = drafts.check(draft), shelf.get(draft.offering)
-    parts = [(STEPS[0], [(gettext("Template"), about.title, ""), (gettext("About"), about.summary, "")])]
+    titles = [(gettext("Template"), translated(about.title)), (gettext("About"), translated(about.summary))]
+    parts = [(STEPS[0], [(*each, "") for each in titles])]
     wrong: list[tuple[Question, Step]] = []
     user_data = ""
     for step in STEPS[1:-1]:
