@@ -47,11 +47,14 @@ class Person:
         self.page.goto("/launch/")
         return self.press(template)
 
-    def launch(self, template: str = "Ubuntu server", *, name: str = "") -> "Person":
-        """A VM with that name, on its page."""
+    def launch(self, template: str = "Ubuntu server", *, name: str = "", public: bool = False) -> "Person":
+        """A VM with that name, on its page; `public`: with a floating IP."""
         self.begin(template)
         self.page.get_by_label("Name", exact=True).first.fill(name or new_name())
-        return self.press("Next").press("Next").press("Launch")
+        self.press("Next")
+        if public:
+            self.page.get_by_role("checkbox", name="Public address").check()
+        return self.press("Next").press("Launch")
 
     def state(self) -> Locator:
         """The conditions in the head of a VM's page."""

@@ -1,4 +1,6 @@
-"""A launch watched from its first moment to its end: no swap moves what somebody reads."""
+"""Launches watched from their first moment to their end: no swap moves what somebody reads."""
+
+import re
 
 import pytest
 from playwright.sync_api import Page, ViewportSize, expect
@@ -22,6 +24,8 @@ WATCH = """
         window.jumps.push([jump.value, jump.sources.map(piece).join("\\n")]);
   }).observe({type: "layout-shift", buffered: true});
 """
+# Once the page is drawn: what moves while it is read in is no swap.
+ANEW = "new Promise(done => requestAnimationFrame(() => setTimeout(() => done(window.jumps.length = 0))))"
 # A badge's letters that are a hair wider are no jump.
 HAIR = 0.001
 
@@ -40,3 +44,19 @@ def test_nothing_jumps_while_a_vm_is_built(ada: Person, size: ViewportSize) -> N
     ada.launch().sees("Active")
     expect(page.get_by_role("button", name="Restart", exact=True)).to_be_visible(timeout=PATIENCE)
     assert_still(page)
+
+
+@pytest.mark.parametrize("size", [WIDE, PHONE], ids=["wide", "phone"])
+def test_nothing_jumps_in_the_list_and_at_home_meanwhile(ada: Person, size: ViewportSize) -> None:
+    rows, home = ada.page, ada.page.context.new_page()
+    ada.launch().launch(public=True)
+    for page, address in ((rows, "/vms/"), (home, "/")):
+        page.set_viewport_size(size)
+        page.add_init_script(WATCH)
+        page.goto(address)
+        page.evaluate(ANEW)
+    on_the_way = re.compile("Waiting|Being built")
+    expect(rows.locator("tbody").get_by_text(on_the_way)).to_have_count(2)
+    for page in (rows, home):
+        expect(page.locator("tbody").get_by_text(on_the_way)).to_have_count(0, timeout=PATIENCE)
+        assert_still(page)
