@@ -111,7 +111,7 @@ def send(of: str) -> ResponseReturnValue:
     """Mails a link to whom it is for: who made it asks, on the page that shows it."""
     path = url_for(f"links.{of}", token=_token())
     if of == "invitation":
-        place = _tenant_of(invitations.read(_token())) or "the portal"
+        place = _tenant_of(invitations.read(_token())) or N_("the portal")
         address = invitations.send(_token(), path, place, by=current_user).email
     else:
         address = resets.send(_token(), path, by=current_user).user.email

@@ -13,6 +13,7 @@ from portal.domain.store import wake
 from portal.domain.store.db import db, now, transaction
 from portal.domain.store.errors import DomainError
 from portal.domain.tenants.models import Tenant
+from portal.translation import gettext
 
 # So many questions in vain, one after the other, open the circuit.
 OPENS_AFTER = 3
@@ -40,8 +41,11 @@ def guard(tenant: Tenant) -> None:
     db.session.refresh(tenant)
     if mine is None and tenant.silent_tries >= OPENS_AFTER:
         raise Silent(
-            f"OpenStack doesn't answer since {tenant.silent_since:%H:%M} UTC. "
-            "What you asked for is kept and goes on by itself."
+            gettext(
+                "OpenStack doesn't answer since %(since)s UTC. "
+                "What you asked for is kept and goes on by itself.",
+                since=f"{tenant.silent_since:%H:%M}",
+            )
         )
 
 

@@ -15,6 +15,7 @@ from portal.domain.tenants.models import Tenant
 from portal.openstack import knocking
 from portal.openstack.cloud import Access, ApplicationCredential, Call, Cloud, MemoryTokens, TokenStore
 from portal.openstack.errors import BadCredential
+from portal.translation import gettext
 
 logger = logging.getLogger("portal.openstack")
 
@@ -76,7 +77,7 @@ def turn(tenant_id: UUID, kind: str) -> Iterator[None]:
     """Holds one of the cloud's places for this kind of work. Raises Busy."""
     with volatile.slot(f"cloud:{tenant_id}:{kind}", limit=PLACES[kind], lease=PLACE_SECONDS) as mine:
         if not mine:
-            raise Busy("Others are asking this cloud; it is asked again in a moment.")
+            raise Busy(gettext("Others are asking this cloud; it is asked again in a moment."))
         yield
 
 
@@ -96,7 +97,7 @@ def of(tenant_id: UUID) -> Cloud:
     """The tenant's cloud under its current credential. Raises NotFound, NoCredential, circuits.Silent."""
     tenant = db.session.get(Tenant, tenant_id)
     if tenant is None:
-        raise NotFound("There is no such tenant.")
+        raise NotFound(gettext("There is no such tenant."))
     circuits.guard(tenant)
     credential = credentials.current(tenant_id)
     place = (tenant.auth_url, tenant.region, tenant.interface, tenant.ca_bundle)

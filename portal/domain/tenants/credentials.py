@@ -17,11 +17,12 @@ from portal.domain.store.db import db, now, only_writable, transaction
 from portal.domain.store.errors import DomainError, NotFound
 from portal.domain.tenants.models import KEPT, Checkup, Credential, CredentialKind, Standing, Tenant
 from portal.openstack.cloud import ApplicationCredential, Password
+from portal.translation import N_, gettext
 
 __all__ = ["Credential", "CredentialKind", "Secret", "Standing"]
 
 Secret = ApplicationCredential | Password
-REPLACED = "Replaced at once from the command line; delete it in Keystone when nothing else uses it."
+REPLACED = N_("Replaced at once from the command line; delete it in Keystone when nothing else uses it.")
 # Admins are told so long before a credential ends; the colour grows with each.
 SOON, VERY_SOON, AT_ONCE = timedelta(days=30), timedelta(days=7), timedelta(days=1)
 
@@ -124,7 +125,9 @@ def current(tenant_id: UUID) -> Credential:
     """The tenant's credential in use. Raises NoCredential."""
     credential = standing(tenant_id, Standing.CURRENT)
     if credential is None:
-        raise NoCredential("This tenant has no OpenStack credential yet; an administrator has to add one.")
+        raise NoCredential(
+            gettext("This tenant has no OpenStack credential yet; an administrator has to add one.")
+        )
     return credential
 
 
@@ -140,7 +143,7 @@ def get(credential_id: UUID, *, for_: User) -> Credential:
     access.require(for_, Permission.CREDENTIAL_VIEW)
     credential = db.session.get(Credential, credential_id)
     if credential is None:
-        raise NotFound("There is no such credential.")
+        raise NotFound(gettext("There is no such credential."))
     return credential
 
 

@@ -27,6 +27,7 @@ from portal.domain.tenants.credentials import Secret
 from portal.domain.tenants.models import KEPT, Cause, Checkup, Credential, Standing, Tenant
 from portal.openstack.cloud import Call
 from portal.openstack.errors import OpenStackError
+from portal.translation import N_, gettext
 
 __all__ = ["Checkup", "ask", "due", "examine", "history", "running"]
 
@@ -46,9 +47,9 @@ def ask(credential_id: UUID, *, by: User) -> None:
     with transaction():
         credential = db.session.get(Credential, credential_id)
         if credential is None:
-            raise NotFound("There is no such credential.")
+            raise NotFound(gettext("There is no such credential."))
         if credential.standing not in EXAMINED:
-            raise Refused("It is out of use; there is nothing to examine.")
+            raise Refused(gettext("It is out of use; there is nothing to examine."))
         _begin_anew(credential_id)
         credential.doctor_due_at = now()
         credentials.record("examination_asked", credential, by=by)
@@ -138,9 +139,11 @@ def _open(credential: Credential, checkup: Checkup) -> Secret | None:
         making.finish(credential)
         return credentials.reveal(credential)
     except Unsealable as error:
-        lost = Check("secret", Tone.BAD, f"Its secret doesn't open. {error}", ways=ways.LOST_KEY)
+        words, facts = N_("Its secret doesn't open. %(problem)s"), {"problem": str(error)}
+        lost = Check(N_("secret"), Tone.BAD, words, facts, ways=ways.LOST_KEY)
     except (OpenStackError, DomainError) as error:
-        lost = Check("making", Tone.BAD, f"Keystone didn't make it. {error}", ways=ways.NOT_MADE)
+        words, facts = N_("Keystone didn't make it. %(problem)s"), {"problem": str(error)}
+        lost = Check(N_("making"), Tone.BAD, words, facts, ways=ways.NOT_MADE)
     _judge(checkup, lost)
     _finish(checkup)
     return None

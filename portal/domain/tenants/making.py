@@ -13,12 +13,15 @@ from portal.domain.store.db import db, transaction
 from portal.domain.tenants import clouds, credentials
 from portal.domain.tenants.models import Credential, CredentialKind, Standing
 from portal.openstack.cloud import ApplicationCredential
+from portal.translation import N_
 
 
 def planned(tenant_id: UUID, *, unrestricted: bool) -> Credential:
     """A staged row of a credential that Keystone doesn't know yet."""
     secret = ApplicationCredential(id="", secret=secrets.token_urlsafe(48))
-    credential = credentials.sealed(tenant_id, secret, label="made by the portal", standing=Standing.STAGED)
+    credential = credentials.sealed(
+        tenant_id, secret, label=N_("made by the portal"), standing=Standing.STAGED
+    )
     credential.made = True
     credential.public = {"name": f"portal-{credential.id}", "unrestricted": unrestricted}
     return credential

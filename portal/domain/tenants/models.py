@@ -10,6 +10,7 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from portal.domain.people.models import User
 from portal.domain.store.db import Base, now, words
+from portal.translation import gettext, translated
 
 
 class CredentialKind(StrEnum):
@@ -129,8 +130,8 @@ class Credential(Base):
 class Checkup(Base):
     """One examination of a credential by the doctor: its checks as they come, and the probe's stack.
 
-    Each check holds name, tone, asked, answered, request_id and ways (out). `tone` is the worst of them,
-    known before the probe's stack is gone, which ends the checkup.
+    Each check holds name, tone, words and their facts, answered (the same in English), asked, request_id and
+    ways (out). `tone` is the worst of them, known before the probe's stack is gone, which ends the checkup.
     """
 
     __tablename__ = "checkups"
@@ -154,6 +155,21 @@ class Checkup(Base):
     checks: Mapped[list[dict[str, Any]]] = mapped_column(JSON, default=list)
     probe_sent_at: Mapped[datetime | None]
     probe_stack_id: Mapped[str | None]
+
+    @property
+    def told(self) -> list[dict[str, Any]]:
+        """The checks as their reader speaks; earlier ones were kept without their facts."""
+        return [
+            check
+            | {
+                "name": translated(check["name"]),
+                "answered": gettext(check["words"], **check["facts"])
+                if "words" in check
+                else translated(check["answered"]),
+                "ways": [translated(way) for way in check["ways"]],
+            }
+            for check in self.checks
+        ]
 
 
 class NetworkProfile(Base):

@@ -15,6 +15,7 @@ from portal.domain.store.db import db, only_writable, transaction
 from portal.domain.store.errors import NotFound, Refused
 from portal.domain.tenants.models import NetworkProfile, Tenant
 from portal.openstack.neutron import Network, Subnet
+from portal.translation import gettext
 
 
 @dataclass(frozen=True)
@@ -54,8 +55,8 @@ def no_way_out(network: NetworkProfile | None) -> str:
     if network is None or network.gives_floating_ips:
         return ""
     if network.external_network_id:
-        return "An administrator allows no floating IPs in this network."
-    return "This network has no way out, so it can't have a floating IP."
+        return gettext("An administrator allows no floating IPs in this network.")
+    return gettext("This network has no way out, so it can't have a floating IP.")
 
 
 def find(tenant_id: UUID, network_id: str) -> NetworkProfile | None:
@@ -122,7 +123,7 @@ def get(profile_id: UUID, *, of: Tenant) -> NetworkProfile:
     """One network of the tenant. Raises NotFound."""
     profile = db.session.get(NetworkProfile, profile_id)
     if profile is None or profile.tenant_id != of.id:
-        raise NotFound("There is no such network.")
+        raise NotFound(gettext("There is no such network."))
     return profile
 
 
@@ -133,9 +134,9 @@ def change(profile: NetworkProfile, wish: Wish, *, by: User) -> None:
         tenant = db.session.get_one(Tenant, profile.tenant_id)
         outer = {one["id"]: one["name"] for one in tenant.external_networks}
         if wish.external and wish.external not in outer:
-            raise Refused("Neutron doesn't show this external network any more.", field="external")
+            raise Refused(gettext("Neutron doesn't show this external network any more."), field="external")
         if wish.firewall not in ("", *PRESETS):
-            raise Refused("Choose one of the firewalls.", field="firewall")
+            raise Refused(gettext("Choose one of the firewalls."), field="firewall")
         before = _said(profile)
         profile.name = " ".join(wish.name.split()) or profile.os_name
         profile.offered, profile.floating_ips_allowed = wish.offered, wish.floating_ips

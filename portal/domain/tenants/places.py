@@ -19,6 +19,7 @@ from portal.domain.store.errors import Refused
 from portal.domain.tenants import clouds, tenants
 from portal.domain.tenants.models import Credential, Standing, Tenant
 from portal.openstack.errors import OpenStackError
+from portal.translation import gettext
 
 __all__ = ["INTERFACES", "SERVICES", "Place", "change", "connect"]
 
@@ -99,9 +100,9 @@ def _checked(place: Place) -> dict[str, Any]:
     """The columns of the tenant. Raises Refused."""
     name = " ".join(place.name.split())
     if not name:
-        raise Refused("Give it a name.", field="name")
+        raise Refused(gettext("Give it a name."), field="name")
     if place.interface not in INTERFACES:
-        raise Refused("Choose one of the three.", field="interface")
+        raise Refused(gettext("Choose one of the three."), field="interface")
     return {
         "name": name,
         "auth_url": _address(place.auth_url, "auth_url"),
@@ -125,11 +126,13 @@ def _address(typed: str, field_name: str) -> str:
     except ValueError:
         whole = False
     if not whole or not text.isprintable() or " " in text:
-        raise Refused("Give a whole address, such as https://keystone.example.org:5000/v3.", field=field_name)
+        raise Refused(
+            gettext("Give a whole address, such as https://keystone.example.org:5000/v3."), field=field_name
+        )
     if "@" in parts.netloc:
-        raise Refused("A name or password has no place in an address.", field=field_name)
+        raise Refused(gettext("A name or password has no place in an address."), field=field_name)
     if parts.query or parts.fragment:
-        raise Refused("Leave out what follows the “?” or “#”.", field=field_name)
+        raise Refused(gettext("Leave out what follows the “?” or “#”."), field=field_name)
     return text
 
 
@@ -140,7 +143,7 @@ def _certificates(typed: str) -> str | None:
     try:
         x509.load_pem_x509_certificates(text.encode())
     except ValueError:
-        raise Refused("This is not a list of certificates in PEM.", field="ca_bundle") from None
+        raise Refused(gettext("This is not a list of certificates in PEM."), field="ca_bundle") from None
     return f"{text}\n"
 
 
@@ -149,7 +152,8 @@ def _knock(facts: Mapping[str, Any]) -> None:
         clouds.knock(facts["auth_url"], facts["ca_bundle"])
     except OpenStackError as error:
         where = "ca_bundle" if "CA bundle" in error.message else "auth_url"
-        raise Refused(f"No Keystone answers there. {error.message}", field=where) from None
+        words = gettext("No Keystone answers there. %(problem)s", problem=error.message)
+        raise Refused(words, field=where) from None
 
 
 def _said(name: str, value: Any) -> Any:

@@ -17,10 +17,11 @@ from portal.domain.tenants.models import Checkup
 from portal.openstack.cloud import Cloud
 from portal.openstack.errors import NotAllowed, NotFound, OpenStackError, OverQuota, Unavailable
 from portal.openstack.heat import Stack
+from portal.translation import N_
 
 logger = logging.getLogger(__name__)
 
-NAME = "probe"
+NAME = N_("probe")
 TAG = "portal-probe"
 TEMPLATE = """\
 heat_template_version: 2018-08-31
@@ -49,19 +50,21 @@ def look(examination: Examination, checkup: Checkup) -> Check | None:
     try:
         stack = find(examination.cloud, checkup)
     except OpenStackError as error:
-        words = f"Heat took the stack, and then didn't say what became of it. {error.message}"
-        return examination.check(NAME, Tone.WARN, words, ways.ENGINE) if waited > PATIENCE else None
+        words = N_("Heat took the stack, and then didn't say what became of it. %(problem)s")
+        silent = examination.check(NAME, Tone.WARN, words, ways.ENGINE, problem=error.message)
+        return silent if waited > PATIENCE else None
     if stack and stack.is_complete:
-        return examination.good(NAME, "Heat made a stack of nothing with it.")
+        return examination.good(NAME, N_("Heat made a stack of nothing with it."))
     if stack and stack.has_failed:
-        return examination.check(NAME, Tone.BAD, f"Heat could not make nothing. {stack.reason}", ways.ENGINE)
+        words = N_("Heat could not make nothing. %(problem)s")
+        return examination.check(NAME, Tone.BAD, words, ways.ENGINE, problem=stack.reason)
     if stack is None and waited > SHOW_TIME:
         return examination.check(
-            NAME, Tone.WARN, "Heat never showed the stack it was asked for.", ways.ENGINE
+            NAME, Tone.WARN, N_("Heat never showed the stack it was asked for."), ways.ENGINE
         )
     if waited > PATIENCE:
-        words = f"Heat took the stack, and didn't finish it within {PATIENCE.seconds} s."
-        return examination.check(NAME, Tone.WARN, words, ways.ENGINE)
+        words = N_("Heat took the stack, and didn't finish it within %(seconds)s s.")
+        return examination.check(NAME, Tone.WARN, words, ways.ENGINE, seconds=PATIENCE.seconds)
     return None
 
 
@@ -106,18 +109,19 @@ def _refusal(examination: Examination, error: OpenStackError) -> Check:
         and is_application_credential(examination.credential)
     ):
         # Heat's list answers, so its database is there: what is left is the trust that Keystone refuses.
-        words = (
+        words = N_(
             "Heat answers 500 RemoteError at once: it makes a trust for every stack, and Keystone refuses "
             "trusts to application credentials."
         )
         return examination.check(NAME, Tone.BAD, words, ways.TRUSTS)
     if isinstance(error, NotAllowed):
-        words = f"Heat lets it make no stack. {error.message}"
-        return examination.check(NAME, Tone.BAD, words, ways.NO_ROLE + ways.NOT_ALLOWED)
+        words, out = N_("Heat lets it make no stack. %(problem)s"), ways.NO_ROLE + ways.NOT_ALLOWED
+        return examination.check(NAME, Tone.BAD, words, out, problem=error.message)
     if isinstance(error, OverQuota):
-        words = f"Heat has no room for one more stack. {error.message}"
-        return examination.check(NAME, Tone.WARN, words, ways.STACK_LIMIT)
-    return examination.check(NAME, Tone.BAD, f"Heat made no stack with it. {error.message}", ways.ENGINE)
+        words = N_("Heat has no room for one more stack. %(problem)s")
+        return examination.check(NAME, Tone.WARN, words, ways.STACK_LIMIT, problem=error.message)
+    words = N_("Heat made no stack with it. %(problem)s")
+    return examination.check(NAME, Tone.BAD, words, ways.ENGINE, problem=error.message)
 
 
 def _delete(cloud: Cloud, stack: Stack) -> None:

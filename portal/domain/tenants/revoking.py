@@ -13,15 +13,16 @@ from portal.domain.tenants import clouds, credentials, making
 from portal.domain.tenants.models import Credential, CredentialKind, Standing, Tenant
 from portal.openstack.cloud import Cloud
 from portal.openstack.errors import BadCredential, NotAllowed, NotFound, OpenStackError
+from portal.translation import N_
 
 logger = logging.getLogger(__name__)
 
 LEASE, AFTER_TROUBLE = timedelta(seconds=150), timedelta(minutes=1)
 
-DELETED = "Deleted in Keystone by the portal."
-GONE = "It was gone from Keystone already."
-UNMADE = "Keystone never made it."
-PASSWORD = "Its user still has the password: change it, or disable the user, when nothing else needs it."  # noqa: S105
+DELETED = N_("Deleted in Keystone by the portal.")
+GONE = N_("It was gone from Keystone already.")
+UNMADE = N_("Keystone never made it.")
+PASSWORD = N_("Its user still has the password: change it, or disable the user, when nothing else needs it.")
 BY_HAND = (
     "A restricted credential can't delete itself. As its owner: openstack application credential delete {id}"
 )

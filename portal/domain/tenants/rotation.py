@@ -19,14 +19,15 @@ from portal.domain.store.errors import NotFound, Refused
 from portal.domain.tenants import credentials, making
 from portal.domain.tenants.credentials import Secret
 from portal.domain.tenants.models import Checkup, Credential, Standing, Tenant
+from portal.translation import N_, gettext
 
 # Longer than any page that began under the old credential may still take; jobs are waited for one by one.
 GRACE = timedelta(seconds=60)
 DRAINS = {
-    "0": ("as soon as its work has ended", GRACE),
-    "60": ("an hour from now", timedelta(hours=1)),
-    "1440": ("a day from now", timedelta(days=1)),
-    "10080": ("a week from now", timedelta(days=7)),
+    "0": (N_("as soon as its work has ended"), GRACE),
+    "60": (N_("an hour from now"), timedelta(hours=1)),
+    "1440": (N_("a day from now"), timedelta(days=1)),
+    "10080": (N_("a week from now"), timedelta(days=7)),
 }
 
 
@@ -39,7 +40,9 @@ def make(tenant_id: UUID, *, unrestricted: bool, by: User) -> Credential:
     """Has the one in use make the next one; a worker does that. Raises Refused where it may not."""
     access.require(by, Permission.CREDENTIAL_ROTATE)
     if not making.can_make(credentials.standing(tenant_id, Standing.CURRENT)):
-        raise Refused("The credential in use is restricted: Keystone lets it make no other. Paste a new one.")
+        raise Refused(
+            gettext("The credential in use is restricted: Keystone lets it make no other. Paste a new one.")
+        )
     return _stage(making.planned(tenant_id, unrestricted=unrestricted), by=by)
 
 
@@ -68,7 +71,9 @@ def roll_back(tenant_id: UUID, *, by: User) -> None:
         old, new = _required(tenant_id, Standing.DRAINING), _locked(tenant_id, Standing.CURRENT)
         if old.revoke_sent_at:
             raise Refused(
-                "Keystone has been asked to delete the earlier credential; there is no way back to it."
+                gettext(
+                    "Keystone has been asked to delete the earlier credential; there is no way back to it."
+                )
             )
         if new:
             _put(new, Standing.STAGED, doctor_due_at=None)
@@ -114,18 +119,20 @@ def discard(tenant_id: UUID, *, by: User) -> None:
     wake.handover(staged.id)
 
 
-FORGOTTEN = "The portal forgot it. It is still in Keystone: delete it there when nothing else uses it."
+FORGOTTEN = N_("The portal forgot it. It is still in Keystone: delete it there when nothing else uses it.")
 
 
 def obstacle(staged: Credential) -> str | None:
     """Why this credential can't be switched to; None: it can."""
     if making.is_pending(staged):
-        return "Keystone hasn't made it yet."
+        return gettext("Keystone hasn't made it yet.")
     word = newest_word(staged)
     if word is None:
-        return "The doctor is still examining it."
-    red = [check["name"] for check in word.checks if check["tone"] == "bad"]
-    words = f"The doctor found it unfit ({', '.join(red)}). Do what it says, and have it examined again."
+        return gettext("The doctor is still examining it.")
+    red = ", ".join(check["name"] for check in word.told if check["tone"] == "bad")
+    words = gettext(
+        "The doctor found it unfit (%(red)s). Do what it says, and have it examined again.", red=red
+    )
     return words if red else None
 
 
@@ -144,9 +151,9 @@ def _stage(credential: Credential, *, by: User) -> Credential:
     access.require(by, Permission.CREDENTIAL_ROTATE)
     with transaction():
         if db.session.get(Tenant, credential.tenant_id) is None:
-            raise NotFound("There is no such tenant.")
+            raise NotFound(gettext("There is no such tenant."))
         if _under_way(credential.tenant_id):
-            raise Refused("A rotation is under way already: end that one first, or discard it.")
+            raise Refused(gettext("A rotation is under way already: end that one first, or discard it."))
         db.session.add(credential)
         credentials.record("staged", credential, by=by)
     wake.doctor(credential.id)
@@ -169,7 +176,7 @@ def _locked(tenant_id: UUID, where: Standing) -> Credential | None:
 def _required(tenant_id: UUID, where: Standing) -> Credential:
     found = _locked(tenant_id, where)
     if found is None:
-        raise Refused("The rotation has moved on meanwhile; look again.")
+        raise Refused(gettext("The rotation has moved on meanwhile; look again."))
     return found
 
 

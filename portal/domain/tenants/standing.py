@@ -9,6 +9,7 @@ from portal.domain.store import audit, wake
 from portal.domain.store.db import db, now, transaction
 from portal.domain.store.errors import Refused
 from portal.domain.tenants.models import Tenant
+from portal.translation import gettext
 
 
 def suspend(tenant: Tenant, why: str, *, by: User) -> None:
@@ -16,7 +17,7 @@ def suspend(tenant: Tenant, why: str, *, by: User) -> None:
     access.require(by, Permission.TENANT_MANAGE)
     why = " ".join(why.split())
     if not why:
-        raise Refused("Say why, for the members to read.", field="why")
+        raise Refused(gettext("Say why, for the members to read."), field="why")
     with transaction():
         found = db.session.execute(
             update(Tenant)
@@ -24,7 +25,7 @@ def suspend(tenant: Tenant, why: str, *, by: User) -> None:
             .values(suspended_at=now(), suspended_why=why)
         )
         if found.rowcount == 0:  # type: ignore[attr-defined]  # an UPDATE answers a CursorResult
-            raise Refused("It was suspended or archived meanwhile.")
+            raise Refused(gettext("It was suspended or archived meanwhile."))
         audit.record("tenant.suspended", by=by, tenant_id=tenant.id, detail={"why": why})
     db.session.refresh(tenant)
 
@@ -48,11 +49,13 @@ def resume(tenant: Tenant, *, by: User) -> None:
 def refusal(tenant: Tenant) -> str | None:
     """Why nothing new may begin there, in words for members; None: it may."""
     if tenant.archived_at:
-        return f"{tenant.name} is archived."
+        return gettext("%(tenant)s is archived.", tenant=tenant.name)
     if tenant.suspended_at:
-        return (
-            f"{tenant.name} is suspended, so nothing is launched or started there. "
-            f"An administrator says: {tenant.suspended_why}"
+        return gettext(
+            "%(tenant)s is suspended, so nothing is launched or started there. "
+            "An administrator says: %(why)s",
+            tenant=tenant.name,
+            why=tenant.suspended_why,
         )
     return None
 

@@ -12,6 +12,7 @@ from portal.domain.store import audit, wake
 from portal.domain.store.db import db, now, transaction
 from portal.domain.store.errors import NotFound, Refused
 from portal.domain.tenants.models import KEPT, NetworkProfile, Tenant
+from portal.translation import gettext
 
 __all__ = ["Tenant", "create", "current", "get", "move", "named", "names", "networks", "of", "seen"]
 __all__ += ["visible"]
@@ -43,9 +44,9 @@ def get(tenant_id: UUID, *, for_: User) -> Tenant:
     """The tenant. Raises NotFound also for a stranger, and once archived for all but staff."""
     tenant = db.session.get(Tenant, tenant_id)
     if tenant is None or not access.allows(for_, Permission.CATALOG_VIEW, tenant_id):
-        raise NotFound("There is no such tenant.")
+        raise NotFound(gettext("There is no such tenant."))
     if tenant.archived_at and not access.everywhere(for_, Permission.TENANT_VIEW):
-        raise NotFound("There is no such tenant.")
+        raise NotFound(gettext("There is no such tenant."))
     return tenant
 
 
@@ -53,7 +54,7 @@ def named(name: str) -> Tenant:
     """The tenant with this name, for the command line. Raises NotFound."""
     tenant = db.session.scalar(select(Tenant).where(Tenant.name == name))
     if tenant is None:
-        raise NotFound(f"There is no tenant named {name}.")
+        raise NotFound(gettext("There is no tenant named %(name)s.", name=name))
     return tenant
 
 
@@ -105,7 +106,7 @@ def require_free(name: str, *, but: UUID | None = None) -> None:
     """Raises Refused where another tenant has this name, an archived one too."""
     owner = db.session.scalar(select(Tenant.id).where(Tenant.name == name))
     if owner not in (None, but):
-        raise Refused("Another tenant has this name.", field="name")
+        raise Refused(gettext("Another tenant has this name."), field="name")
 
 
 def move(tenant: Tenant, auth_url: str, *, by: User | None = None) -> None:
