@@ -14,6 +14,7 @@ from jinja2 import Environment, PackageLoader, select_autoescape
 
 from portal.config import Smtp
 from portal.post import Undelivered
+from portal.translation import N_
 
 TIMEOUT = 10.0
 _templates = Environment(
@@ -87,7 +88,7 @@ class Office:
             message["To"] = Address(addr_spec=letter.to)
             message["Subject"] = " ".join(letter.title.split())
         except (ValueError, MessageError):
-            raise Undelivered("This is no address that mail can be sent to.", final=True) from None
+            raise Undelivered(N_("This is no address that mail can be sent to."), final=True) from None
         message["Date"] = format_datetime(letter.at)
         message["Message-ID"] = f"<{letter.id}@{self._domain}>"
         message["Auto-Submitted"] = "auto-generated"

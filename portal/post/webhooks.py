@@ -19,6 +19,7 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
 from portal.post import Undelivered
+from portal.translation import N_, gettext
 
 CONNECT_TIMEOUT, READ_TIMEOUT = 3.05, 10.0
 # However slowly somebody answers, line by line.
@@ -63,19 +64,19 @@ class Gate:
     def host(self, url: str) -> str:
         """The host of an address that may be a webhook's. Raises BadAddress."""
         if len(url) > LONGEST_URL:
-            raise BadAddress(f"An address has at most {LONGEST_URL} characters.")
+            raise BadAddress(gettext("An address has at most %(most)s characters.", most=LONGEST_URL))
         try:
             parts = urlsplit(url)
             host, _ = parts.hostname, parts.port
         except ValueError:
-            raise BadAddress("This isn't an address such as https://hooks.example.org/…") from None
+            raise BadAddress(_no_address()) from None
         if parts.scheme != "https" and not (self._insecure and parts.scheme == "http"):
-            raise BadAddress("The address begins with https://")
+            raise BadAddress(gettext("The address begins with https://"))
         if not host or parts.username is not None:
-            raise BadAddress("This isn't an address such as https://hooks.example.org/…")
+            raise BadAddress(_no_address())
         known = _ip(host)
         if known and not self.lets(host, known):
-            raise BadAddress("This address leads into a private network.")
+            raise BadAddress(gettext("This address leads into a private network."))
         return host
 
     def lets(self, host: str, ip: Ip) -> bool:
@@ -93,7 +94,7 @@ class Gate:
         )
         asking.start()
         asking.join(PATIENCE)
-        found = outcome[0] if outcome else Undelivered("It takes too long to answer.", silent=True)
+        found = outcome[0] if outcome else Undelivered(N_("It takes too long to answer."), silent=True)
         if isinstance(found, Undelivered):
             raise found
         return found
@@ -103,7 +104,8 @@ class Gate:
             status = self._post(url, secret, message)
         except requests.exceptions.RequestException as error:
             refused = _was_refused(error)
-            words = "It leads into a private network." if refused else f"No answer ({type(error).__name__})."
+            silence = f"No answer ({type(error).__name__})."
+            words = N_("It leads into a private network.") if refused else silence
             return Undelivered(words, silent=not refused)
         return status if 200 <= status < 300 else Undelivered(f"It answers {status}.")
 
@@ -183,6 +185,10 @@ def _was_refused(error: BaseException | None) -> bool:
     while error and not isinstance(error, _Refused):
         error = error.__context__
     return error is not None
+
+
+def _no_address() -> str:
+    return gettext("This isn't an address such as https://hooks.example.org/…")
 
 
 def _network(text: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network | None:

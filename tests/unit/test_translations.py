@@ -15,7 +15,9 @@ from tests.support import unsaid
 
 OTHER_LANGUAGES = [language for language in LANGUAGES if language != SOURCE]
 TEMPLATES = sorted((ROOT / "portal/web/templates").rglob("*.html"))
-MODULES = sorted([*(ROOT / "portal/web").rglob("*.py"), *(ROOT / "portal/domain").rglob("*.py")])
+MODULES = sorted(
+    path for each in ("domain", "post", "web") for path in (ROOT / "portal" / each).rglob("*.py")
+)
 # Folders and files that aren't marked yet.
 PENDING: tuple[str, ...] = (
     "portal/web/templates/home/",
@@ -55,6 +57,12 @@ OTHERS: dict[str, set[str]] = {
         revoking.BY_HAND,
         "Keystone was asked in vain to delete it; it is asked again. \ufffc",
     },
+    "portal/post/mail.py": {
+        "The mail server refuses the address (\ufffc).",
+        "The mail server answers \ufffc.",
+        "The mail server can't be used (\ufffc).",
+    },
+    "portal/post/webhooks.py": {"No answer (\ufffc).", "It answers \ufffc."},
     "portal/domain/tenants/ways.py": {"Or with rules for every method on all of: \ufffc."},
     "portal/domain/tenants/places.py": {"CA bundle"},
     "portal/domain/tenants/probe.py": {probe.TEMPLATE},

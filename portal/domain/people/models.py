@@ -9,22 +9,22 @@ from sqlalchemy import JSON, ForeignKey, Index, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from portal.domain.store.db import Base, now, words
-from portal.translation import gettext, translated
+from portal.translation import N_, gettext, translated
 
 
 class Role(StrEnum):
     """What a person is to the whole portal."""
 
-    MEMBER = "member"
-    SUPPORT = "support"
-    ADMIN = "admin"
+    MEMBER = N_("member")
+    SUPPORT = N_("support")
+    ADMIN = N_("admin")
 
 
 class TenantRole(StrEnum):
     """What a person is to one tenant."""
 
-    MEMBER = "member"
-    OWNER = "owner"
+    MEMBER = N_("member")
+    OWNER = N_("owner")
 
 
 class Kind(StrEnum):

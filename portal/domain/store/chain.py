@@ -14,7 +14,7 @@ from sqlalchemy.engine import RowMapping
 
 from portal.domain.store.db import db
 from portal.domain.store.models import AuditEntry, AuditHead
-from portal.translation import gettext, gettext_noop
+from portal.translation import N_, gettext
 
 ENTRIES = AuditEntry.__table__
 HEAD = 1
@@ -32,13 +32,13 @@ _NONSENSE = (ValueError, TypeError, AttributeError, ArithmeticError, LookupError
 class Kind(StrEnum):
     """What can be wrong with an entry."""
 
-    CHANGED = "changed"
-    UNREADABLE = "unreadable"
-    MOVED = "moved"
-    MISSING = "missing"
-    REPLACED = "replaced"
-    ADDED = "added"
-    HEAD = "head"
+    CHANGED = N_("changed")
+    UNREADABLE = N_("unreadable")
+    MOVED = N_("moved")
+    MISSING = N_("missing")
+    REPLACED = N_("replaced")
+    ADDED = N_("added")
+    HEAD = N_("head")
 
 
 @dataclass(frozen=True)
@@ -147,10 +147,10 @@ class Walk:
             self._tell(_missing(self.number + 1, entry.number - 1))
             self.hash = ""
         if not entry.good:
-            words = gettext_noop("It can't be read: a column holds nonsense.")
+            words = N_("It can't be read: a column holds nonsense.")
             self._tell(Problem(entry.number, Kind.UNREADABLE, words))
         elif entry.good != entry.hash:
-            words = gettext_noop("It was changed: what it says and its hash don't go together.")
+            words = N_("It was changed: what it says and its hash don't go together.")
             self._tell(Problem(entry.number, Kind.CHANGED, words))
         elif self.hash and entry.previous_hash != self.hash:
             self._tell(Problem(entry.number - 1, Kind.REPLACED, _FOLLOWED, place=entry.number))
@@ -174,10 +174,10 @@ class Walk:
             return
         self.at_end = True
         if first is not None and first < 1:
-            words = gettext_noop("It was added: the portal's first entry is number 1.")
+            words = N_("It was added: the portal's first entry is number 1.")
             self._tell(Problem(first, Kind.ADDED, words))
         if number is None:
-            words = gettext_noop("The portal's note of its last entry is gone.")
+            words = N_("The portal's note of its last entry is gone.")
             self._tell(Problem(self.number, Kind.HEAD, words))
         self._end_at(max(self.number if number is None else number, self.expected_number), hashed)
         self.found = list(_moved(self.found))
@@ -187,7 +187,7 @@ class Walk:
         if number > self.number:
             self._tell(_missing(self.number + 1, number, at_end=True))
         elif number < self.number:
-            words = gettext_noop("Added behind the last entry that the portal wrote.")
+            words = N_("Added behind the last entry that the portal wrote.")
             self._tell(Problem(number + 1, Kind.ADDED, words, self.number))
         elif hashed and self.hash and hashed != self.hash:
             self._tell(Problem(self.number, Kind.REPLACED, _HEAD_DIFFERS))
@@ -199,15 +199,15 @@ class Walk:
             self.untold += 1
 
 
-_FOLLOWED = gettext_noop("It was replaced, or changed and hashed anew: entry %(place)s followed another one.")
-_NOTED = gettext_noop("It was replaced, or changed and hashed anew: it had another hash when that was noted.")
-_HEAD_DIFFERS = gettext_noop(
+_FOLLOWED = N_("It was replaced, or changed and hashed anew: entry %(place)s followed another one.")
+_NOTED = N_("It was replaced, or changed and hashed anew: it had another hash when that was noted.")
+_HEAD_DIFFERS = N_(
     "It was replaced, or changed and hashed anew: the portal's note of its last entry has another hash."
 )
-_REMOVED = gettext_noop("It was removed."), gettext_noop("It was removed at the end.")
+_REMOVED = N_("It was removed."), N_("It was removed at the end.")
 _ALL_REMOVED = (
-    gettext_noop("It and those up to %(upto)s were removed."),
-    gettext_noop("It and those up to %(upto)s were removed at the end."),
+    N_("It and those up to %(upto)s were removed."),
+    N_("It and those up to %(upto)s were removed at the end."),
 )
 
 
@@ -252,7 +252,7 @@ def _moved(found: Sequence[Problem]) -> Iterable[Problem]:
             facts = dict(_one(each.number))
             was = next((place for place in places if hash_of({**facts, "id": place}) == facts["hash"]), None)
             if was is not None:
-                words = gettext_noop("It was moved here: it is entry %(place)s.")
+                words = N_("It was moved here: it is entry %(place)s.")
                 yield Problem(each.number, Kind.MOVED, words, place=was)
                 continue
         yield each

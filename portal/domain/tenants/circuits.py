@@ -40,11 +40,12 @@ def guard(tenant: Tenant) -> None:
         )
     db.session.refresh(tenant)
     if mine is None and tenant.silent_tries >= OPENS_AFTER:
+        since = f"{tenant.silent_since:%H:%M}"
         raise Silent(
             gettext(
-                "OpenStack doesn't answer since %(since)s UTC. "
-                "What you asked for is kept and goes on by itself.",
-                since=f"{tenant.silent_since:%H:%M}",
+                "OpenStack doesn't answer since %(since)s UTC. What you asked for is kept and goes on by "
+                "itself.",
+                since=since,
             )
         )
 

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from portal.domain.people.models import User
 from portal.domain.store.db import Base, now, words
-from portal.translation import gettext, translated
+from portal.translation import N_, gettext, translated
 
 
 class CredentialKind(StrEnum):
@@ -32,9 +32,9 @@ class Standing(StrEnum):
 class Cause(StrEnum):
     """Why the doctor looks at a credential."""
 
-    ADDED = "added"
-    ASKED = "asked"
-    DAILY = "daily"
+    ADDED = N_("added")
+    ASKED = N_("asked")
+    DAILY = N_("daily")
 
 
 class Tenant(Base):
@@ -212,11 +212,11 @@ class NetworkProfile(Base):
 class Answer(StrEnum):
     """What became of a request for more."""
 
-    WAITING = "waiting"
-    APPROVED = "approved"
-    CHANGED = "changed"
-    REFUSED = "refused"
-    WITHDRAWN = "withdrawn"
+    WAITING = N_("waiting")
+    APPROVED = N_("approved")
+    CHANGED = N_("changed")
+    REFUSED = N_("refused")
+    WITHDRAWN = N_("withdrawn")
 
 
 class QuotaRequest(Base):
