@@ -16,7 +16,7 @@ from portal.domain.tenants.credentials import Credential, Standing
 from portal.domain.tenants.models import Tenant
 from portal.domain.vms import quotas
 from portal.domain.vms.models import Finding, State, Vm
-from portal.translation import gettext
+from portal.translation import gettext, gettext_noop
 
 MOST_NAMED = 50
 
@@ -62,10 +62,9 @@ def archive(tenant: Tenant, *, by: User) -> None:
 
 
 def _delete_first(lives: Left) -> str:
-    names, more = ", ".join(vm.name for vm in lives.vms[:5]), lives.count - 5
-    if more > 0:
-        return gettext("Delete its VMs first: %(names)s and %(num)s more.", names=names, num=more)
-    return gettext("Delete its VMs first: %(names)s.", names=names)
+    names, more = ", ".join(vm.name for vm in lives.vms[:5]), max(0, lives.count - 5)
+    some = gettext_noop("Delete its VMs first: %(names)s and %(num)s more.")
+    return gettext(some if more else gettext_noop("Delete its VMs first: %(names)s."), names=names, num=more)
 
 
 def restore(tenant: Tenant, *, by: User) -> None:

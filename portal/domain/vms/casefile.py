@@ -21,6 +21,7 @@ from portal.domain.vms import explain, serveractions, vms
 from portal.domain.vms.models import HeatEvent, ServerAction, Transition, Vm
 from portal.openstack.heat import StackEvent, StackResource
 from portal.openstack.nova import InstanceAction
+from portal.translation import gettext, translated
 
 MOST_ACTS, MOST_EVENTS = 500, 2000
 # A move and the audit of it are written in one transaction.
@@ -166,7 +167,7 @@ def _move(move: Transition, act: AuditEntry | None) -> Line:
         "failure": move.failure,
         "audit": _raw(act) if act else None,
     }
-    said = f"{move.cause} {move.failure or ''}".strip()
+    said = f"{translated(move.cause)} {move.failure or ''}".strip()
     title = f"{move.old or 'new'} → {move.new}"
     who = move.by.email if move.by else "portal"
     ours = [act.request_id] if act and act.request_id else []
@@ -180,7 +181,8 @@ def _act(act: AuditEntry) -> Line:
 
 
 def _nova(action: ServerAction, *, live: bool) -> Line:
-    ended = f"ended {action.updated_at:%H:%M:%S} UTC" if action.updated_at else ""
+    time = f"{action.updated_at:%H:%M:%S}" if action.updated_at else ""
+    ended = gettext("ended %(time)s UTC", time=time) if time else ""
     raw = {
         "action": action.action,
         "server_id": action.server_id,

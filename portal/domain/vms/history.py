@@ -14,6 +14,10 @@ from portal.domain.vms.listed import Listed
 from portal.domain.vms.models import HeatEvent, State, Transition, Vm
 from portal.openstack.cloud import Cloud
 from portal.openstack.heat import Stack
+from portal.translation import gettext, gettext_noop, translated
+
+# What is done to a resource beside making it; of other actions Heat's own word stands.
+_UNDOING = {"DELETE": gettext_noop("Removing %(name)s…"), "UPDATE": gettext_noop("Changing %(name)s…")}
 
 
 @dataclass(frozen=True)
@@ -70,7 +74,7 @@ def timeline(vm: Vm, events: Sequence[HeatEvent] | None = None) -> list[Entry]:
             move.at,
             move.by.name if move.by else "Portal",
             move.new.value.capitalize(),
-            move.cause,
+            translated(move.cause),
             move.new is State.ERROR,
         )
         for move in moves
@@ -118,8 +122,8 @@ def words_of(offering: str) -> Mapping[str, str]:
 
 def undoing(name: str, action: str = "DELETE") -> str:
     """What is done to a resource that isn't being made."""
-    verb = {"DELETE": "Removing", "UPDATE": "Changing"}.get(action, action.capitalize())
-    return f"{verb} {name.replace('_', ' ')}…"
+    words, name = _UNDOING.get(action), name.replace("_", " ")
+    return gettext(words, name=name) if words else f"{action.capitalize()} {name}…"
 
 
 def vm_stack_name(vm_id: UUID) -> str:
@@ -141,8 +145,9 @@ def _what(event: HeatEvent) -> tuple[str, str, str]:
 def _told(event: HeatEvent, words: Mapping[str, str]) -> str:
     """What an event says: “Starting the server… done”, or Heat's own words for what is no creation."""
     action, _, phase = event.status.partition("_")
-    end = {"IN_PROGRESS": "", "COMPLETE": " done", "FAILED": " failed"}.get(phase, f" {phase.lower()}")
-    doing = (
-        words.get(event.resource, event.resource) if action == "CREATE" else undoing(event.resource, action)
-    )
-    return doing + end
+    making = translated(words.get(event.resource, event.resource))
+    doing = making if action == "CREATE" else undoing(event.resource, action)
+    if phase == "IN_PROGRESS":
+        return doing
+    ends = {"COMPLETE": gettext("done"), "FAILED": gettext("failed")}
+    return f"{doing} {ends.get(phase, phase.lower())}"

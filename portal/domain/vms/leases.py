@@ -15,6 +15,7 @@ from portal.domain.store.db import db, now, transaction
 from portal.domain.store.errors import Refused
 from portal.domain.vms import power, removals
 from portal.domain.vms.models import State, Vm
+from portal.translation import gettext, gettext_noop
 
 # What is said and done so long before a lease ends, by its stage.
 WEEK, DAY, OVER = 1, 2, power.OVER
@@ -72,7 +73,7 @@ def step(vm_id: UUID) -> None:
                 vm,
                 Kind.LEASE_ENDING,
                 vm.lease_ends_at,
-                "Extend it, or it is stopped then and deleted a week later.",
+                gettext_noop("Extend it, or it is stopped then and deleted a week later."),
             )
     if vm.power_asked:
         wake.power(vm_id)
@@ -85,11 +86,11 @@ def extend(vm: Vm, days: int, *, seen: str, by: User) -> None:
     """
     access.require(by, Permission.VM_CHANGE, vm.tenant_id)
     if days not in EXTENSIONS:
-        raise Refused("Choose by how long the lease is extended.")
+        raise Refused(gettext("Choose by how long the lease is extended."))
     with transaction():
         vm = db.session.get_one(Vm, vm.id, populate_existing=True, with_for_update={"of": Vm})
         if vm.lease_ends_at is None or vm.state not in LIVES:
-            raise Refused(f"{vm.name} has no lease that could be extended now.")
+            raise Refused(gettext("%(name)s has no lease that could be extended now.", name=vm.name))
         if vm.lease_ends_at.isoformat() != seen:
             return
         before = vm.lease_ends_at
@@ -104,8 +105,10 @@ def extend(vm: Vm, days: int, *, seen: str, by: User) -> None:
 def why_not(vm: Vm, user: User) -> str:
     """Why the person can't extend the VM's lease; empty: they can."""
     if not access.allows(user, Permission.VM_CHANGE, vm.tenant_id):
-        return "Your role doesn't change VMs of this tenant."
-    return "" if vm.lease_ends_at and vm.state in LIVES else "It has no lease that could be extended now."
+        return gettext("Your role doesn't change VMs of this tenant.")
+    if vm.lease_ends_at and vm.state in LIVES:
+        return ""
+    return gettext("It has no lease that could be extended now.")
 
 
 def is_news(vm: Vm) -> bool:

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from portal.domain.store.errors import Refused
+from portal.translation import gettext
 
 # A draft keeps them among its answers; no parameter of a template is called so.
 COUNT, DESCRIPTION, TAGS, LEASE = "vm:count", "vm:description", "vm:tags", "vm:lease"
@@ -50,7 +51,7 @@ def check(typed: Mapping[str, Any]) -> tuple[Particulars, dict[str, str]]:
 def count(text: str) -> int:
     """How many VMs at once. Raises Refused."""
     if not re.fullmatch(r"[0-9]{1,6}", text.strip()) or not 1 <= int(text) <= MOST_AT_ONCE:
-        raise Refused(f"Launch from 1 to {MOST_AT_ONCE} VMs at once.", field=COUNT)
+        raise Refused(gettext("Launch from 1 to %(num)s VMs at once.", num=MOST_AT_ONCE), field=COUNT)
     return int(text)
 
 
@@ -58,7 +59,7 @@ def description(text: str) -> str:
     """What the VM is for, in a few words. Raises Refused."""
     told = text.replace("\r\n", "\n").strip()
     if len(told) > LONGEST_DESCRIPTION:
-        raise Refused(f"Use at most {LONGEST_DESCRIPTION} characters.", field=DESCRIPTION)
+        raise Refused(gettext("Use at most %(num)s characters.", num=LONGEST_DESCRIPTION), field=DESCRIPTION)
     return told
 
 
@@ -66,18 +67,19 @@ def tags(text: str) -> tuple[str, ...]:
     """The tags of a line: short words in small letters, each once, in order. Raises Refused."""
     found = sorted({tag.lower() for tag in re.split(r"[,\s]+", text) if tag})
     if wrong := next((tag for tag in found if not _TAG.fullmatch(tag)), None):
-        raise Refused(
-            f"“{wrong[:40]}” can't be a tag: use up to 32 letters, digits, dots and hyphens.", field=TAGS
+        words = gettext(
+            "“%(tag)s” can't be a tag: use up to 32 letters, digits, dots and hyphens.", tag=wrong[:40]
         )
+        raise Refused(words, field=TAGS)
     if len(found) > MOST_TAGS:
-        raise Refused(f"Use at most {MOST_TAGS} tags.", field=TAGS)
+        raise Refused(gettext("Use at most %(num)s tags.", num=MOST_TAGS), field=TAGS)
     return tuple(found)
 
 
 def lease(text: str) -> int:
     """For how many days. Raises Refused."""
     if text.strip() not in {str(days) for days in LEASES}:
-        raise Refused("Choose how long the VM is needed.", field=LEASE)
+        raise Refused(gettext("Choose how long the VM is needed."), field=LEASE)
     return int(text)
 
 

@@ -2,7 +2,7 @@
 
 from portal.domain.catalog.hot import Template
 from portal.domain.tenants.models import NetworkProfile
-from portal.translation import gettext
+from portal.translation import gettext, translated
 
 # The parameter that chooses among a template's firewalls.
 FIREWALL = "firewall"
@@ -17,5 +17,6 @@ def of(template: Template, network: NetworkProfile | None) -> str:
 def explain(words: str) -> str:
     """Why no other firewall than the one with these words can be had."""
     return gettext(
-        "VMs in this network have the firewall “%(words)s”: an administrator chose it.", words=words
+        "VMs in this network have the firewall “%(words)s”: an administrator chose it.",
+        words=translated(words),
     )

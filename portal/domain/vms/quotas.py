@@ -14,7 +14,11 @@ from portal.domain.store.db import db, now, only_writable, transaction
 from portal.domain.store.errors import Refused
 from portal.domain.tenants import standing
 from portal.domain.tenants.models import Tenant
+from portal.domain.vms.limits import WORDS, Ceiling, Line, exceeded, explain, shortage
 from portal.domain.vms.models import State, Vm
+from portal.translation import gettext
+
+__all__ = ["WORDS", "Ceiling", "Line", "explain", "shortage"]
 
 
 @dataclass(frozen=True)
@@ -31,80 +35,6 @@ class Amount:
         """What so many of the same need."""
         return Amount(*(count * each for each in astuple(self)))
 
-
-@dataclass(frozen=True)
-class Ceiling:
-    """Another limit of one thing, None for none, and what counts against it.
-
-    The cloud's own, with what the whole project used when it was read; or a member's, with what theirs hold.
-    """
-
-    limit: int | None
-    used: int
-
-    @property
-    def left(self) -> int | None:
-        return None if self.limit is None else max(0, self.limit - self.used)
-
-
-@dataclass(frozen=True)
-class Line:
-    """One limited thing of a tenant: used, limit, what a launch would add; the cloud's limit, a member's."""
-
-    name: str
-    words: str
-    used: int
-    limit: int
-    asked: int = 0
-    ceiling: Ceiling | None = None
-    own: Ceiling | None = None
-
-    @property
-    def left(self) -> int:
-        return max(0, self.limit - self.used)
-
-    @property
-    def room(self) -> int:
-        """What both the tenant's quota and the member's own limit leave."""
-        own = self.own.left if self.own else None
-        return self.left if own is None else min(self.left, own)
-
-    @property
-    def fits(self) -> bool:
-        return self.fits_quota and self.fits_own
-
-    @property
-    def fits_quota(self) -> bool:
-        return self.asked == 0 or self.used + self.asked <= self.limit
-
-    @property
-    def fits_own(self) -> bool:
-        return self._fits(self.own)
-
-    @property
-    def fits_cloud(self) -> bool:
-        """Whether there was room in the cloud when it was last asked."""
-        return self._fits(self.ceiling)
-
-    @property
-    def binds(self) -> str:
-        """What leaves the least: the tenant's “quota”, the member's “own” limit, or the “cloud”."""
-        others = {"own": self.own, "cloud": self.ceiling}
-        left = {name: one.left for name, one in others.items() if one and one.left is not None}
-        return min(["quota", *left], key=lambda name: left.get(name, self.left))
-
-    def _fits(self, ceiling: Ceiling | None) -> bool:
-        left = ceiling.left if ceiling else None
-        return self.asked == 0 or left is None or self.asked <= left
-
-
-WORDS = {
-    "vms": "VMs",
-    "vcpus": "vCPU",
-    "ram_mib": "memory",
-    "gpus": "GPUs",
-    "floating_ips": "floating IPs",
-}
 
 LARGEST = 100_000_000
 
@@ -213,7 +143,7 @@ def check(wanted: Mapping[str, int]) -> None:
     """Raises Refused, with the field, for a number that can't be a limit."""
     for name, limit in wanted.items():
         if not 0 <= limit <= LARGEST:
-            raise Refused(f"Give a whole number from 0 to {LARGEST:,}.", field=name)
+            raise Refused(gettext("Give a whole number from 0 to %(most)s.", most=f"{LARGEST:,}"), field=name)
 
 
 def put(tenant_id: UUID, wanted: Mapping[str, int], *, by: User, **why: object) -> list[str]:
@@ -234,11 +164,7 @@ def put(tenant_id: UUID, wanted: Mapping[str, int], *, by: User, **why: object) 
 def beyond(used: Amount, allowed: Mapping[str, int]) -> list[str]:
     """What is more than allowed, such as “VMs: 3 used, 2 allowed”."""
     pairs = ((name, getattr(used, name), limit) for name, limit in allowed.items())
-    return [
-        f"{WORDS[name]}: {_said(name, held)} used, {_said(name, limit)} allowed"
-        for name, held, limit in pairs
-        if held > limit
-    ]
+    return [exceeded(name, held, limit) for name, held, limit in pairs if held > limit]
 
 
 def locked(tenant_id: UUID) -> Tenant:
@@ -263,38 +189,3 @@ def reserve(tenant_id: UUID, asked: Amount, *, of: UUID, but: UUID | None = None
     short = [line for line in lines(tenant, asked, of=of, but=but) if not line.fits]
     if short:
         raise Refused(explain(short), field="quota")
-
-
-def explain(short: list[Line]) -> str:
-    """Which limits a launch would exceed, in words."""
-    quota = [_of_quota(line) for line in short if not line.fits_quota]
-    own = [_of_own(line, line.own) for line in short if line.own and not line.fits_own]
-    said = [f"This is more than your tenant's quota has left ({'; '.join(quota)})."] if quota else []
-    if own:
-        owner = "an owner of the tenant or an administrator can allow more"
-        said.append(f"This is more than you yourself may have here ({'; '.join(own)}); {owner}.")
-    return " ".join(said)
-
-
-def shortage(short: list[Line]) -> str:
-    """By how much each limit is exceeded, such as “vCPU: 8 wanted, 3 of 20 left”."""
-    quota = [_of_quota(line) for line in short if not line.fits_quota]
-    own = [f"your own {_of_own(line, line.own)}" for line in short if line.own and not line.fits_own]
-    return "; ".join([*quota, *own])
-
-
-def _of_quota(line: Line) -> str:
-    return _short_of(line, line.left, line.limit)
-
-
-def _of_own(line: Line, own: Ceiling) -> str:
-    return _short_of(line, own.left or 0, own.limit or 0)
-
-
-def _short_of(line: Line, left: int, limit: int) -> str:
-    said = [_said(line.name, amount) for amount in (line.asked, left, limit)]
-    return "{}: {} wanted, {} of {} left".format(line.words, *said)
-
-
-def _said(name: str, amount: int) -> str:
-    return f"{amount / 1024:,.1f} GiB".replace(".0 ", " ") if name == "ram_mib" else f"{amount:,}"
