@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from portal.translation import N_
+from portal.translation import N_, translated
 
 # The first word of an action is its group.
 GROUPS = {
@@ -148,9 +148,9 @@ def lines(detail: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, list
             yield word.capitalize(), [_text(each) for each in (value if isinstance(value, list) else [value])]
 
 
+_PLAIN = {None: N_("none"), True: N_("yes"), False: N_("no")}
+
+
 def _text(value: Any) -> str:
-    return (
-        {None: "none", True: "yes", False: "no"}.get(value, str(value))
-        if value is None or isinstance(value, bool)
-        else str(value)
-    )
+    plain = value is None or isinstance(value, bool)
+    return translated(_PLAIN[value]) if plain else str(value)

@@ -18,7 +18,7 @@ from portal.domain.tenants.places import Place
 from portal.domain.tenants.tenants import Tenant
 from portal.domain.vms import archiving, quotas, roster
 from portal.domain.vms.roster import Shown
-from portal.translation import N_, gettext
+from portal.translation import N_, gettext, translated
 from portal.web.admin.words import FIREWALLS
 from portal.web.forms import accepted, choices
 from portal.web.guards import needs
@@ -249,7 +249,7 @@ def steps_of(tenant: Tenant, current: str) -> list[tuple[str, str, str]]:
     found = [(gettext("Connect"), url_for("tenants.edit", tenant_id=tenant.id), "done")]
     for name, (words, endpoint) in STEPS.items():
         state = "current" if name == current else "done" if getattr(setup, name) else ""
-        found.append((words, url_for(endpoint, tenant_id=tenant.id), state))
+        found.append((translated(words), url_for(endpoint, tenant_id=tenant.id), state))
     return found
 
 
