@@ -40,9 +40,27 @@ def test_a_notice_is_worded_when_it_is_read() -> None:
         assert wording.title(Kind.VM_READY, ready) == "[the launch failed is ready]"
         assert wording.text(Kind.VM_READY, ready) == "[It answers at 10.0.0.4.]"
         assert wording.text(Kind.VM_READY, {"name": "web"}) == ""
+        over = {"name": "web", "then": "It is stopped, and deleted."}
+        assert wording.text(Kind.LEASE_ENDED, over) == "[[It is stopped, and deleted.]]"
         link = wording.of_link("invitation", {"who": "Ada", "place": "the portal", "until": "noon"})
         assert link["title"] == "[Ada invites you to [the portal]]"
     assert wording.title(Kind.VM_FAILED, failed) == "web: the launch failed"
+
+
+def test_a_moment_is_told_as_its_reader_writes_one() -> None:
+    facts = {
+        "name": "web",
+        "ends": "05 March at 09:00",
+        "ends_at": "2027-03-05T09:00:00+00:00",
+        "then": "Go on.",
+    }
+    over = facts | {"gone_at": "2027-03-12T09:00:00+00:00"}
+    assert wording.text(Kind.LEASE_ENDING, facts) == "Its lease ends on 05 March at 09:00 UTC. Go on."
+    gone = "It is stopped, and deleted on 12 March at 09:00 UTC unless you extend it."
+    assert wording.text(Kind.LEASE_ENDED, over) == gone
+    before = translation._voice.set(translation._Voice("de", NullTranslations()))
+    assert "05 März" in wording.text(Kind.LEASE_ENDING, facts)
+    translation._voice.reset(before)
 
 
 def test_a_template_is_read_once_for_all_languages() -> None:

@@ -2,10 +2,13 @@
 
 from collections import defaultdict
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
+from babel.dates import format_datetime
+
 from portal.domain.people.models import Kind
-from portal.translation import gettext_noop, translated
+from portal.translation import gettext_noop, spoken, translated
 
 # (title, text); a text that lacks one of its facts is left out.
 _WORDS: dict[Kind, tuple[str, str]] = {
@@ -15,7 +18,10 @@ _WORDS: dict[Kind, tuple[str, str]] = {
         gettext_noop("The lease of {name} ends soon"),
         gettext_noop("Its lease ends on {ends} UTC. {then}"),
     ),
-    Kind.LEASE_ENDED: (gettext_noop("The lease of {name} is over"), "{then}"),
+    Kind.LEASE_ENDED: (
+        gettext_noop("The lease of {name} is over"),
+        gettext_noop("It is stopped, and deleted on {gone} UTC unless you extend it."),
+    ),
     Kind.QUOTA_ANSWERED: (gettext_noop("Your request for more in {tenant}: {answer}"), "{said}"),
     Kind.QUOTA_ASKED: (gettext_noop("{who} asks for more in {tenant}"), "{reason}"),
     Kind.CREDENTIAL_ENDING: (
@@ -28,6 +34,12 @@ _WORDS: dict[Kind, tuple[str, str]] = {
     ),
     Kind.SUPPORT_ASKED: (gettext_noop("{who} asks for help with {name}"), "{said}"),
 }
+
+# What was told before `gone_at` was kept.
+_EARLIER = {Kind.LEASE_ENDED: "{then}"}
+
+# Translators: a day and a time, in the letters of Unicode's patterns for dates.
+_MOMENT = gettext_noop("dd MMMM 'at' HH:mm")
 
 # Facts that are kept as words of the portal's own, and said as their reader speaks.
 _SPOKEN = frozenset({"answer", "cause", "place", "then", "what"})
@@ -80,8 +92,9 @@ def title(kind: Kind, facts: Mapping[str, Any]) -> str:
 
 def text(kind: Kind, facts: Mapping[str, Any]) -> str:
     """What there is to say beyond the title; perhaps nothing."""
+    words = _EARLIER.get(kind, "") if "then" in facts and "gone_at" not in facts else ""
     try:
-        return translated(_WORDS[kind][1]).format_map(_plain(facts))
+        return translated(words or _WORDS[kind][1]).format_map(_plain(facts))
     except KeyError:
         return ""
 
@@ -89,4 +102,10 @@ def text(kind: Kind, facts: Mapping[str, Any]) -> str:
 def _plain(facts: Mapping[str, Any]) -> dict[str, str]:
     """Those that say something, each on one line."""
     said = {name: " ".join(str(value).split()) for name, value in facts.items() if value not in (None, "")}
-    return {name: translated(value) if name in _SPOKEN else value for name, value in said.items()}
+    known = {name: translated(value) if name in _SPOKEN else value for name, value in said.items()}
+    moments = {name.removesuffix("_at"): _moment(said[name]) for name in said if name.endswith("_at")}
+    return known | moments
+
+
+def _moment(kept: str) -> str:
+    return format_datetime(datetime.fromisoformat(kept), translated(_MOMENT), locale=spoken())

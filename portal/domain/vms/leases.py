@@ -134,12 +134,13 @@ def _end(vm: Vm, ends: datetime) -> None:
         vm.delete_due_at, vm.delete_cause, vm.delete_by_id = moment + GRACE, removals.LEASE_ENDED, None
     gone = moment + GRACE
     then = f"It is stopped, and deleted on {gone:%d %B at %H:%M} UTC unless you extend it."
-    _tell(vm, Kind.LEASE_ENDED, ends, then)
+    _tell(vm, Kind.LEASE_ENDED, ends, then, gone_at=gone.isoformat())
     detail = {"cause": "lease ended", "deleted_at": gone.isoformat()}
     audit.record("vm.lease_ended", by=None, tenant_id=vm.tenant_id, vm_id=vm.id, detail=detail)
 
 
-def _tell(vm: Vm, kind: Kind, ends: datetime, then: str) -> None:
-    facts = {"name": vm.name, "ends": f"{ends:%d %B at %H:%M}", "then": then}
+def _tell(vm: Vm, kind: Kind, ends: datetime, then: str, **more: str) -> None:
+    # `ends` and `then` are for webhooks; people are told the moments in their language.
+    facts = {"name": vm.name, "ends": f"{ends:%d %B at %H:%M}", "ends_at": ends.isoformat(), "then": then}
     key = f"{kind} {vm.id} {ends.isoformat()} {vm.lease_stage}"
-    notices.tell(Fact(kind, key, vm.id, vm.tenant_id, facts), to=[vm.owner])
+    notices.tell(Fact(kind, key, vm.id, vm.tenant_id, facts | more), to=[vm.owner])
