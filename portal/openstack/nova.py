@@ -176,6 +176,13 @@ class Nova:
         """Raises Conflict in a state without reboot; hard pulls the plug."""
         self._act(server_id, {"reboot": {"type": "HARD" if hard else "SOFT"}})
 
+    def rebuild(self, server_id: str, image_id: str) -> None:
+        """Ask for its disk to be made anew from the image; id, addresses, metadata and user data stay.
+
+        Raises Conflict in a state without it, BadRequest for an image that is gone or doesn't fit.
+        """
+        self._act(server_id, {"rebuild": {"imageRef": image_id}})
+
     def console_output(self, server_id: str, lines: int = 200) -> str:
         """The last lines of the serial console. Raises Conflict when the server isn't ready for it."""
         body = {"os-getConsoleOutput": {"length": lines}}

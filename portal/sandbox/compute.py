@@ -177,12 +177,7 @@ def power(world: World, server: Row, action: str, user: Row) -> None:
     """Start, stop, reboot, suspend or resume. Raises Failure in the wrong state."""
     allowed, name, status, task, facts = POWER[action]
     look(world, server)
-    state = f"vm_state {server['vm_state']}"
-    if server["task_state"]:
-        state = f"task_state {server['task_state']}"
-    if server["task_state"] or server["vm_state"] not in allowed:
-        message = f"Cannot '{name}' instance {server['id']} while it is in {state}"
-        raise Failure(409, "conflictingRequest", message)
+    _may(server, name, allowed)
     now = world.now()
     server.update(status=status, task_state=task, updated=now)
     server["next"] = {"at": now + world.settings.power_seconds, "facts": facts}
@@ -205,15 +200,36 @@ def resize(world: World, server: Row, flavor: Row, user: Row) -> None:
     world.put("server", server)
 
 
-def rebuild(world: World, server: Row, image: Row, user: Row) -> None:
-    """Begin to make a server's disk anew from an image; it is done by `settle`. Raises Failure."""
+def rebuild(world: World, server: Row, image: Row, user: Row, seconds: float | None = None) -> None:
+    """Begin to make a server's disk anew from an image; it is done after `seconds`, or by `settle`.
+
+    Raises Failure for an image that doesn't fit, or in the wrong state.
+    """
+    look(world, server)
+    _may(server, "rebuild", {"active", "stopped", "error"})
     _fits(server["flavor"], image)
-    _begin(server, "rebuild", "REBUILD", user, world.now())
-    server["wanted"] = {"image_id": image["id"], "trouble": ""}
+    now = world.now()
+    _begin(server, "rebuild", "REBUILD", user, now)
+    server.update(image_id=image["id"], fault=None)
+    if seconds is not None:
+        server["next"] = {"at": now + seconds, "facts": {**server.pop("rest"), "launched": now + seconds}}
     world.put("server", server)
 
 
+def _may(server: Row, name: str, allowed: set[str]) -> None:
+    """Raises Failure in a state in which Nova won't do it."""
+    state = f"vm_state {server['vm_state']}"
+    if server["task_state"]:
+        state = f"task_state {server['task_state']}"
+    if server["task_state"] or server["vm_state"] not in allowed:
+        message = f"Cannot '{name}' instance {server['id']} while it is in {state}"
+        raise Failure(409, "conflictingRequest", message)
+
+
 def _begin(server: Row, action: str, status: str, user: Row, at: float) -> None:
+    # What is stopped is stopped again afterwards.
+    name = "os-stop" if server["vm_state"] == "stopped" else "os-start"
+    server["rest"] = POWER[name][4]
     server.update(status=status, task_state=f"{action}_prep", updated=at, next=None)
     note(server, action, user, at)
 
@@ -222,9 +238,9 @@ def settle(world: World, server: Row) -> str:
     """End a resize or a rebuild; answers why it failed, or ""."""
     wanted = server.pop("wanted", None) or {"trouble": ""}
     trouble: str = wanted.pop("trouble")
-    # A server that has no room keeps running as it was.
-    state = {"status": "ACTIVE", "vm_state": "active", "power_state": 1, "task_state": None}
-    server.update({} if trouble else wanted, updated=world.now(), **state)
+    # A server that has no room stays as it was.
+    rest = server.pop("rest", {})
+    server.update({} if trouble else wanted, updated=world.now(), task_state=None, **rest)
     if trouble:
         server["actions"][0]["message"] = "Error"
     world.put("server", server)

@@ -96,6 +96,8 @@ def act(asked: Asked, key: str) -> Response:
     if name == "os-getConsoleOutput":
         return _console_output(asked, key, given or {})
     action = "reboot/HARD" if name == "reboot" and (given or {}).get("type") == "HARD" else name
+    if name == "rebuild":
+        return _rebuild(asked, key, given)
     if action not in compute.POWER:
         raise refuse(400, f"There is no such action: {name}")
     if name == "reboot" and (given or {}).get("type") not in ("SOFT", "HARD"):
@@ -108,6 +110,23 @@ def act(asked: Asked, key: str) -> Response:
     except Failure as failure:
         raise told(failure) from failure
     return answer(202)
+
+
+def _rebuild(asked: Asked, key: str, given: Row | None) -> Response:
+    if not given or not given.get("imageRef"):
+        words = f"Invalid input for field/attribute rebuild. Value: {given}."
+        raise refuse(400, f"{words} 'imageRef' is a required property")
+    server = _find(asked, key)
+    _writing(asked, "servers:rebuild")
+    image = asked.world.get("image", given["imageRef"])
+    if image is None:
+        raise refuse(400, "Cannot find image for rebuild")
+    try:
+        compute.rebuild(asked.world, server, image, asked.token, asked.world.settings.power_seconds)
+    except Failure as failure:
+        raise told(failure) from failure
+    shown = server_views.view(asked.world, server, root(asked), minor(asked))
+    return answer(202, {"server": {**shown, "adminPass": uuid.uuid4().hex[:12]}})
 
 
 def _console_output(asked: Asked, key: str, given: Row) -> Response:

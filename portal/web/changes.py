@@ -6,11 +6,11 @@ from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 from flask_wtf import FlaskForm
-from wtforms import StringField, TextAreaField
+from wtforms import HiddenField, StringField, TextAreaField
 
 from portal.domain.people import access
 from portal.domain.people.access import Permission
-from portal.domain.vms import changes, describing, leases, presets, vms, wishes
+from portal.domain.vms import changes, describing, leases, presets, rebuilds, vms, wishes
 from portal.domain.vms.changes import Wish
 from portal.domain.vms.vms import Vm
 from portal.translation import N_, gettext
@@ -35,6 +35,14 @@ class Firewall(FlaskForm):
         N_("SSH only from"),
         description=N_("Where you choose your address only: one address or a network."),
     )
+
+
+class Rebuild(FlaskForm):
+    """From which image, and the VM's name, typed by whoever means it."""
+
+    image = StringField(N_("Image"))
+    typed = StringField(N_("Type the VM's name to confirm"))
+    seen = HiddenField()
 
 
 class About(FlaskForm):
@@ -102,6 +110,26 @@ def ask_address(vm_id: UUID, what: str) -> ResponseReturnValue:
     return _ask(vm, wishes.address(vm, wanted=what == "attach"))
 
 
+@blueprint.get("/<uuid:vm_id>/rebuild")
+@needs(Permission.VM_CHANGE)
+def rebuild(vm_id: UUID) -> ResponseReturnValue:
+    """The images to choose from, and what is lost."""
+    vm = _vm(vm_id)
+    return _images(vm, Rebuild(image=(vm.spec.get("image") or {}).get("id", "")))
+
+
+@blueprint.post("/<uuid:vm_id>/rebuild")
+@needs(Permission.VM_CHANGE)
+def ask_rebuild(vm_id: UUID) -> ResponseReturnValue:
+    """Has it rebuilt, where its name was typed."""
+    vm, form = _vm(vm_id), Rebuild()
+    told = {"typed": form.typed.data or "", "seen_last": form.seen.data or ""}
+    wish = accepted(form, rebuilds.rebuild, vm, form.image.data or "", **told)
+    if wish is None:
+        return _images(vm, form), 422
+    return _ask(vm, wish)
+
+
 @blueprint.get("/<uuid:vm_id>/about")
 @needs(Permission.VM_CHANGE)
 def about(vm_id: UUID) -> ResponseReturnValue:
@@ -156,6 +184,12 @@ def _ask(vm: Vm, wish: Wish) -> ResponseReturnValue:
 def _sizes(vm: Vm, form: Resize) -> str:
     why = changes.why_not(vm, current_user)
     return render_template("changes/resize.html", vm=vm, form=form, why=why, sizes=wishes.sizes(vm))
+
+
+def _images(vm: Vm, form: Rebuild) -> str:
+    why, sources = rebuilds.why_not(vm, current_user), rebuilds.sources(vm)
+    form.seen.data = rebuilds.seen(vm)
+    return render_template("changes/rebuild.html", vm=vm, form=form, why=why, sources=sources)
 
 
 def _presets(vm: Vm, form: Firewall) -> str:

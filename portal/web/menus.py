@@ -6,7 +6,7 @@ from flask import url_for
 from flask_login import current_user
 
 from portal.domain.catalog.hot import Role
-from portal.domain.vms import changes, describing, leases, wishes
+from portal.domain.vms import changes, describing, leases, rebuilds, wishes
 from portal.domain.vms.changes import Change
 from portal.domain.vms.vms import Vm
 from portal.translation import gettext
@@ -43,6 +43,13 @@ def of_vm(vm: Vm, change: Change | None) -> list[Item]:
         Item(gettext("Resize"), "scaling", "changes.resize", vm, why or _needs(vm, Role.FLAVOR)),
         Item(gettext("Firewall"), "shield", "changes.firewall", vm, why or _no_firewall(vm)),
         Item(address, "globe", "changes.address", vm, why or no_address),
+        Item(
+            gettext("Rebuild"),
+            "refresh-cw",
+            "changes.rebuild",
+            vm,
+            rebuilds.why_not_after(change, vm, current_user),
+        ),
     ]
     if vm.lease_ends_at:
         lease = leases.why_not(vm, current_user)

@@ -22,6 +22,7 @@ from portal.domain.vms import (
     deletions,
     drafts,
     lifecycle,
+    rebuilds,
     reconcile,
     remedies,
     removals,
@@ -199,6 +200,18 @@ def resize_fails(world: World) -> None:
     assert only(Vm).spec["flavor"]["name"] == "m1.small"
 
 
+def rebuild(world: World) -> None:
+    """Its disk is made anew from the image it has: Nova is asked, once."""
+    world.change(lambda vm: rebuilds.rebuild(vm, vm.spec["image"]["id"], typed=vm.name, seen_last=""))
+    assert rebuilt(world) == 1
+
+
+def rebuilt(world: World) -> int:
+    """How often Nova was asked to rebuild the server."""
+    server = world.stage.control.row("server", str(only(Vm).server_id))
+    return [entry["action"] for entry in server["actions"]].count("rebuild")
+
+
 def delete_later(world: World) -> None:
     """Deletion is asked for, and nobody takes it back."""
     world.deleted = True
@@ -366,6 +379,7 @@ SCENES = (
     Scene(launch_with_a_lost_answer, None, State.ACTIVE),
     Scene(resize, launch, State.ACTIVE),
     Scene(resize_fails, launch, State.ACTIVE),
+    Scene(rebuild, launch, State.ACTIVE),
     Scene(delete_later, launch, State.DELETED),
     Scene(lease_ends, lend, State.ACTIVE),
     Scene(delete_fails, launch, State.ERROR),

@@ -72,6 +72,7 @@ OTHERS: dict[str, set[str]] = {
         "\ufffc At present it doesn't answer.",
     },
     "portal/domain/vms/findings.py": {"Marked as OpenStack has it: ", "It stuck again: \ufffc"},
+    "portal/domain/vms/rebuilds.py": {"Rebuild from \ufffc"},
     "portal/domain/vms/handover.py": {
         "VMs that Heat still works on under it: \ufffc.",
         "Jobs that may still use it: \ufffc.",

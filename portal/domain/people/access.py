@@ -124,7 +124,9 @@ MEANINGS: dict[Permission, str] = {
     P.VM_VIEW: gettext_noop("See VMs and what happened to them"),
     P.VM_LAUNCH: gettext_noop("Launch VMs, and launch failed ones again"),
     P.VM_POWER: gettext_noop("Start, stop and restart VMs"),
-    P.VM_CHANGE: gettext_noop("Resize VMs, change their firewall, address and name, extend their lease"),
+    P.VM_CHANGE: gettext_noop(
+        "Resize VMs, change their firewall, address and name, rebuild them, extend their lease"
+    ),
     P.VM_CONSOLE: gettext_noop("Have the console output of VMs fetched, and read it"),
     P.VM_DELETE: gettext_noop("Delete VMs"),
     P.USAGE_VIEW: gettext_noop("See who uses how much"),

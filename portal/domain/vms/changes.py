@@ -27,6 +27,8 @@ PACE = timedelta(seconds=1)
 TOLD = timedelta(days=1)
 # In which of Nova's states a server may be changed.
 STEADY = {"ACTIVE", "SHUTOFF"}
+# What a rebuild mends.
+BROKEN = {"ERROR"}
 
 
 @dataclass(frozen=True)
@@ -53,17 +55,23 @@ def latest(vm: Vm) -> Change | None:
     return found if not found.done and found.ended_at and now() - found.ended_at < TOLD else None
 
 
+def last(vm: Vm, kind: ChangeKind) -> Change | None:
+    """The newest change of this kind, whatever became of it."""
+    asked = select(Change).where(Change.vm_id == vm.id, Change.kind == kind)
+    return db.session.scalar(asked.order_by(Change.asked_at.desc(), Change.id).limit(1))
+
+
 def wait(change: Change | None) -> float | None:
     """After how many seconds there may be news of it."""
     return PACE.total_seconds() if change and change.is_open else None
 
 
-def why_not(vm: Vm, user: User) -> str:
-    """Why the person can't have this VM changed now, in plain words; empty: they can."""
-    return why_not_after(latest(vm), vm, user)
+def why_not(vm: Vm, user: User, kind: ChangeKind | None = None) -> str:
+    """Why the person can't have this VM changed (so) now, in plain words; empty: they can."""
+    return why_not_after(latest(vm), vm, user, kind)
 
 
-def why_not_after(found: Change | None, vm: Vm, user: User) -> str:
+def why_not_after(found: Change | None, vm: Vm, user: User, kind: ChangeKind | None = None) -> str:
     """The same for who knows already what `latest` found."""
     if not access.allows(user, Permission.VM_CHANGE, vm.tenant_id):
         return "Your role doesn't change VMs of this tenant."
@@ -73,7 +81,7 @@ def why_not_after(found: Change | None, vm: Vm, user: User) -> str:
         return "It is about to be deleted."
     if vm.power_asked:
         return "Its power is being switched just now."
-    if vm.power not in STEADY:
+    if vm.power not in (STEADY | BROKEN if kind is ChangeKind.REBUILD else STEADY):
         return "Its server is neither running nor stopped just now."
     return f"A change is on its way: {found.title}." if found and found.is_open else ""
 
@@ -96,7 +104,7 @@ def ask(vm: Vm, wish: Wish, *, by: User) -> None:
         found = latest(vm)
         if found and found.is_open and found.wanted == dict(wish.wanted):
             return
-        if words := why_not(vm, by):
+        if words := why_not(vm, by, wish.kind):
             raise Refused(f"{vm.name} can't be changed now. {words}")
         change = begin(vm, wish, by)
     wake.change(change.id)

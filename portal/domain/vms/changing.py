@@ -30,6 +30,9 @@ PACE, AFTER_TROUBLE = timedelta(seconds=1), timedelta(seconds=10)
 # What isn't carried through by then is told as such; Heat has so many minutes for each of its updates.
 PATIENCE = timedelta(minutes=45)
 UPDATE_MINUTES = 10
+# After so long Nova doesn't know of a rebuild that it will still hear of.
+UNHEARD = timedelta(minutes=2)
+LOST = "What was on its disk may be lost."
 AT_ONCE = 200
 # What may go when an address comes or goes: nothing is kept in it.
 LOOSE = {"OS::Neutron::FloatingIP", "OS::Neutron::FloatingIPAssociation"}
@@ -95,6 +98,8 @@ def _look(change: Change, vm: Vm, cloud: Cloud) -> None:
     goal = change.before if change.failure else change.wanted
     if stack.is_working:
         _write(change.id, due_at=now() + PACE, trouble=None)
+    elif change.is_again:
+        _rebuild(change, vm, stack, cloud)
     elif change.sent_at is None or not _has(stack, goal):
         _act(change, vm, stack, cloud, goal)
     else:
@@ -106,7 +111,7 @@ def _act(change: Change, vm: Vm, stack: Stack, cloud: Cloud, goal: Mapping[str, 
     ours = change.due_at  # read before the cloud thinks: the record is read anew after that
     if harm := _harm(cloud.heat.preview(stack.id, stack.name, goal), change.kind):
         _refused(change, vm, harm)
-    elif _note_sent(change.id, ours):
+    elif _note_sent(change.id, ours, _mark(change, vm, cloud)):
         cloud.heat.update(stack.id, stack.name, goal, timeout_mins=UPDATE_MINUTES)
         _write(change.id, due_at=now() + PACE, trouble=None)
 
@@ -120,9 +125,49 @@ def _judge(change: Change, vm: Vm, stack: Stack, cloud: Cloud) -> None:
         ending.undone(change, vm, str(change.failure))
     elif change.failure is None:
         reason = explain.clean(stack.reason)
+        if change.mark is not None and _last_rebuild(vm, cloud)[0] != change.mark:
+            reason = f"{reason} {LOST}"
         _write(change.id, failure=reason, sent_at=None, due_at=now(), trouble=None)
     else:
         ending.unknown(change, vm, f"{change.failure} It could not be undone: {explain.clean(stack.reason)}")
+
+
+def _rebuild(change: Change, vm: Vm, stack: Stack, cloud: Cloud) -> None:
+    """The same image again, by Nova. Its record of what was done to the server tells whether it was asked."""
+    ours, sent_at, mark = change.due_at, change.sent_at, _mark(change, vm, cloud)
+    newest, has_failed = _last_rebuild(vm, cloud)
+    if sent_at is not None and newest != mark:
+        _watch(change, vm, stack, cloud, has_failed=has_failed)
+    elif sent_at is not None and now() - sent_at < UNHEARD:
+        _write(change.id, due_at=now() + PACE, trouble=None)
+    elif _note_sent(change.id, ours, mark):
+        cloud.nova.rebuild(str(vm.server_id), *change.wanted.values())
+        _write(change.id, due_at=now() + PACE, trouble=None)
+
+
+def _watch(change: Change, vm: Vm, stack: Stack, cloud: Cloud, *, has_failed: bool) -> None:
+    """Nova was asked to rebuild: what came of it."""
+    server = cloud.nova.server(str(vm.server_id))
+    if server.status == "REBUILD" or server.task_state:
+        _write(change.id, due_at=now() + PACE, trouble=None)
+    elif has_failed or server.status == "ERROR":
+        ending.unknown(change, vm, f"OpenStack couldn't rebuild it: {explain.clean(server.fault)} {LOST}")
+    else:
+        ending.came_true(change, vm, cloud.heat.outputs(stack.id, stack.name))
+
+
+def _mark(change: Change, vm: Vm, cloud: Cloud) -> str | None:
+    """The last rebuild of before this one, as it was when this one was sent first; None for other changes."""
+    if change.kind is not ChangeKind.REBUILD or change.mark is not None:
+        return change.mark
+    return _last_rebuild(vm, cloud)[0]
+
+
+def _last_rebuild(vm: Vm, cloud: Cloud) -> tuple[str, bool]:
+    """The request id of the newest rebuild that Nova knows of, empty: of none; and whether it failed."""
+    told = [one for one in cloud.nova.instance_actions(str(vm.server_id)) if one.action == "rebuild"]
+    newest = max(told, key=lambda one: one.started_at, default=None)
+    return (newest.request_id, bool(newest.message)) if newest else ("", False)
 
 
 def _harm(preview: Preview, kind: ChangeKind) -> str:
@@ -161,14 +206,14 @@ def _has(stack: Stack, goal: Mapping[str, Any]) -> bool:
     return all(stack.parameters.get(name, "").lower() == str(value).lower() for name, value in goal.items())
 
 
-def _note_sent(change_id: UUID, ours: datetime | None) -> bool:
+def _note_sent(change_id: UUID, ours: datetime | None, mark: str | None) -> bool:
     """Writes down that an update is about to be sent; False: somebody else is at it, or it has ended."""
     moment = now()
     with transaction():
         noted = db.session.execute(
             update(Change)
             .where(Change.id == change_id, Change.ended_at.is_(None), Change.due_at == ours)
-            .values(sent_at=moment, due_at=moment + claims.LEASE)
+            .values(sent_at=moment, mark=mark, due_at=moment + claims.LEASE)
             .execution_options(synchronize_session=False)
         )
     return bool(noted.rowcount)  # type: ignore[attr-defined]  # an UPDATE answers a CursorResult

@@ -9,7 +9,7 @@ from sqlalchemy import update
 from portal.domain.store import audit, vault, wake
 from portal.domain.store.db import db, now, transaction
 from portal.domain.vms import changes, verdicts
-from portal.domain.vms.models import Change, Vm
+from portal.domain.vms.models import Change, ChangeKind, Vm
 from portal.domain.vms.provisioning import sealed_place
 
 
@@ -26,6 +26,8 @@ def came_true(change: Change, vm: Vm, told: Mapping[str, object]) -> None:
             "look_at": now(),
             **verdicts.outputs(told),
         }
+        if change.kind is ChangeKind.REBUILD:
+            facts["image_name"] = change.spec["image"]["name"]
         db.session.execute(
             update(Vm).where(Vm.id == vm.id).values(**facts).execution_options(synchronize_session=False)
         )
@@ -56,6 +58,9 @@ def _ended(change: Change, vm: Vm, *, done: bool, answer: str) -> bool:
     )
     if not ended.rowcount:  # type: ignore[attr-defined]  # an UPDATE answers a CursorResult
         return False
+    if change.kind is ChangeKind.REBUILD:  # its power may be another now, and Nova has more to tell
+        news = {"look_at": now(), "actions_due_at": now()}
+        db.session.execute(update(Vm).where(Vm.id == vm.id).values(**news))
     action = "vm.changed" if done else "vm.change_failed"
     detail = {"what": change.title, "kind": change.kind.value} | ({} if done else {"why": answer})
     audit.record(action, by=None, tenant_id=vm.tenant_id, vm_id=vm.id, detail=detail)

@@ -46,6 +46,7 @@ class ChangeKind(StrEnum):
     ATTACH = "attach_ip"
     DETACH = "detach_ip"
     RENAME = "rename_server"
+    REBUILD = "rebuild"
 
 
 _STATE = words(State)
@@ -191,7 +192,8 @@ class Change(Base):
     """A change of a running VM that somebody asked for, and what came of it.
 
     `wanted` and `before` are parameters of its stack. What failed in Heat is being undone while `failure` is
-    set and it hasn't ended. `done`: it came true; `answer` says what became of it.
+    set and it hasn't ended. `done`: it came true; `answer` says what became of it. `mark` is the request id
+    of its server's last rebuild before this one, as Nova told when this one was sent; empty: there was none.
     """
 
     __tablename__ = "changes"
@@ -219,6 +221,7 @@ class Change(Base):
     asked_at: Mapped[datetime] = mapped_column(default=now)
     due_at: Mapped[datetime | None]
     sent_at: Mapped[datetime | None]
+    mark: Mapped[str | None] = mapped_column(Text)
     trouble: Mapped[str | None] = mapped_column(Text)
     failure: Mapped[str | None] = mapped_column(Text)
     ended_at: Mapped[datetime | None]
@@ -230,6 +233,11 @@ class Change(Base):
     def is_open(self) -> bool:
         """Whether it is on its way."""
         return self.ended_at is None
+
+    @property
+    def is_again(self) -> bool:
+        """Whether the server is rebuilt from the image it has: Heat would see nothing to do."""
+        return self.kind is ChangeKind.REBUILD and self.wanted == self.before
 
 
 class Transition(Base):

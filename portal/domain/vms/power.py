@@ -80,6 +80,7 @@ _AT_REST = {
     "SHUTOFF": "stopped",
     "REBOOT": "rebooting",
     "HARD_REBOOT": "rebooting",
+    "REBUILD": "rebuilding",
     "PAUSED": "paused",
     "SUSPENDED": "paused",
     "ERROR": "crashed",

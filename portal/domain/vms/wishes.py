@@ -79,7 +79,7 @@ def resize(vm: Vm, flavor_id: str) -> Wish:
         vm,
         ChangeKind.RESIZE,
         f"Size from {now} to {flavor.name}",
-        {_name(vm, Role.FLAVOR): flavor.os_id},
+        {name_of(vm, Role.FLAVOR): flavor.os_id},
         amount=replace(_like(vm), vcpus=flavor.vcpus, ram_mib=flavor.ram_mib, gpus=flavor.gpus),
         spec={"flavor": flavor_facts(flavor)},
     )
@@ -133,7 +133,7 @@ def address(vm: Vm, *, wanted: bool) -> Wish:
     kind = ChangeKind.ATTACH if wanted else ChangeKind.DETACH
     words = "A public address" if wanted else f"No public address ({vm.public_ip} is released)"
     amount = replace(_like(vm), floating_ips=int(wanted))
-    given = {_name(vm, Role.FLOATING_IP): wanted}
+    given = {name_of(vm, Role.FLOATING_IP): wanted}
     template, known = template_of(vm), parameters(vm)
     external = template.filled_by(Role.EXTERNAL_NETWORK)
     if wanted and external and not known.get(external.name):
@@ -161,12 +161,28 @@ def addresses(vm: Vm) -> quotas.Line:
 
 def rename(vm: Vm, name: str) -> Wish:
     """The VM's server under another name. Raises Refused."""
-    return _wish(vm, ChangeKind.RENAME, f"Server's name: {name}", {_name(vm, Role.NAME): name})
+    return _wish(vm, ChangeKind.RENAME, f"Server's name: {name}", {name_of(vm, Role.NAME): name})
+
+
+def name_of(vm: Vm, role: Role) -> str:
+    """The name of the parameter that plays this part in the VM's template. Raises Refused."""
+    parameter = template_of(vm).filled_by(role)
+    if parameter is None:
+        raise Refused("The VM's template doesn't let this be changed.")
+    return parameter.name
+
+
+def offering_of(vm: Vm) -> Offering | None:
+    """What the VM was launched from, if it still is there."""
+    try:
+        return shelf.get(vm.offering, hidden=True)
+    except shelf.NoSuchTemplate:
+        return None
 
 
 def say(vm: Vm, parameter: Parameter, value: object) -> str:
     """A parameter's value in the words of the shelf, as far as it has any."""
-    offering = _offering(vm)
+    offering = offering_of(vm)
     return offering.say(parameter, value) if offering else parameter.as_text(value)
 
 
@@ -202,13 +218,6 @@ def _like(vm: Vm) -> quotas.Amount:
     return changes.held(vm)
 
 
-def _name(vm: Vm, role: Role) -> str:
-    parameter = template_of(vm).filled_by(role)
-    if parameter is None:
-        raise Refused("The VM's template doesn't let this be changed.")
-    return parameter.name
-
-
 def _size(vm: Vm, flavor: Flavor) -> Size:
     after = replace(_like(vm), vcpus=flavor.vcpus, ram_mib=flavor.ram_mib, gpus=flavor.gpus)
     before, wanted = asdict(_like(vm)), asdict(after)
@@ -220,7 +229,7 @@ def _why_not(vm: Vm, flavor: Flavor, more: quotas.Amount) -> str:
     has = vm.spec.get("flavor") or {}
     if 0 < flavor.disk_gib < has.get("disk_gib", 0):
         return f"Its disk of {has['disk_gib']} GiB can't shrink to {flavor.disk_gib} GiB."
-    offering, image = _offering(vm), _image(vm)
+    offering, image = offering_of(vm), _image(vm)
     if offering and (words := catalog.too_small(flavor, offering, image)):
         return words
     short = [line for line in quotas.lines(vm.tenant, more, of=vm.owner_id) if not line.fits]
@@ -230,10 +239,3 @@ def _why_not(vm: Vm, flavor: Flavor, more: quotas.Amount) -> str:
 def _image(vm: Vm) -> Image | None:
     wanted = (vm.spec.get("image") or {}).get("id")
     return db.session.scalar(select(Image).where(Image.tenant_id == vm.tenant_id, Image.os_id == wanted))
-
-
-def _offering(vm: Vm) -> Offering | None:
-    try:
-        return shelf.get(vm.offering, hidden=True)
-    except shelf.NoSuchTemplate:
-        return None

@@ -36,6 +36,7 @@ ACTS = {
     "vm.attach_ip": N_("Had a VM given a public address"),
     "vm.detach_ip": N_("Had a VM's public address released"),
     "vm.rename_server": N_("Had a VM's server renamed"),
+    "vm.rebuild": N_("Had a VM rebuilt"),
     "vm.delete_planned": N_("Had a VM's deletion planned"),
     "vm.delete_undone": N_("Took a VM's deletion back"),
     "vm.lease_extended": N_("Extended a VM's lease"),

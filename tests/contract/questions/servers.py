@@ -21,6 +21,7 @@ def put(asker: Asker, server: str) -> None:
     unknown = f"compute /servers/{_NOBODY}/os-instance-actions"
     asker.ask("history of an unknown server", "GET", unknown, headers=USED)
     _cloud(asker)
+    _rebuilds(asker, path)
 
 
 def put_holds(asker: Asker, server: str) -> None:
@@ -85,6 +86,42 @@ def _power(asker: Asker, path: str) -> None:
     asker.ask(
         "action on an unknown server", "POST", f"compute /servers/{_NOBODY}/action", json={"os-stop": None}
     )
+
+
+def _rebuilds(asker: Asker, path: str) -> None:
+    """Also of a server that is stopped; it is running again at the end."""
+    act = f"{path}/action"
+    image = asker.send("GET", path).json()["server"]["image"]["id"]
+    other = asker.send("GET", "image /v2/images?name=dummy-raw").json()["images"][0]["id"]
+    again = {"rebuild": {"imageRef": image}}
+    unknown = f"compute /servers/{_NOBODY}/action"
+    asker.ask("rebuild from no image", "POST", act, json={"rebuild": {}}, headers=USED)
+    asker.ask(
+        "rebuild from an unknown image", "POST", act, json={"rebuild": {"imageRef": _NOBODY}}, headers=USED
+    )
+    asker.ask("rebuild an unknown server", "POST", unknown, json=again, headers=USED)
+    asker.ask("a reader rebuilds", "POST", act, by=asker.reader, json=again, headers=USED)
+    for words, given, before in (
+        ("the same image", image, "ACTIVE"),
+        ("another image", other, "ACTIVE"),
+        ("the same image, stopped", image, "SHUTOFF"),
+    ):
+        if before == "SHUTOFF":
+            asker.send("POST", act, json={"os-stop": None})
+            _reaches(asker, path, before)
+        answer = asker.send("POST", act, json={"rebuild": {"imageRef": given}}, headers=USED)
+        shown = asker.send("GET", path).json()["server"]["image"]["id"]
+        _reaches(asker, path, before)
+        done = asker.send("GET", f"{path}/os-instance-actions", headers=USED).json()["instanceActions"][0]
+        asker.answers[f"rebuild: {words}"] = [
+            answer.status_code,
+            answer.json()["server"]["id"] == path.rpartition("/")[2],
+            shown == given,
+            done["action"],
+            done["message"],
+        ]
+    asker.send("POST", act, json={"os-start": None})
+    _reaches(asker, path, "ACTIVE")
 
 
 def _consoles(asker: Asker, path: str) -> None:

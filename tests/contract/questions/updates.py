@@ -62,6 +62,7 @@ def _updates(asker: Asker, path: str) -> None:
         "a floating IP again": {"public": True},
         "a flavor beyond the quota": {"flavor": "x1.toolarge"},
         "the flavor before": {"flavor": "m1.medium"},
+        "another image": {"image": "dummy-raw"},
     }.items():
         asker.send("PATCH", f"orchestration {path}", json={"parameters": given})
         state = asker.settled(path)

@@ -55,6 +55,28 @@ def test_the_firewall_is_changed_in_words(browser: Page, vm: Vm, work: Worker) -
     assert "SSH, HTTP and HTTPS from anywhere" in browser.get(f"/vms/{vm.id}").text
 
 
+def test_a_rebuild_needs_the_name_typed(browser: Page, vm: Vm, behind: Cloud, work: Worker) -> None:
+    page = browser.get(f"/vms/{vm.id}").follow("Rebuild")
+    assert "Everything on its disk is lost" in page.text
+    assert f"ssh-keygen -R {vm.public_ip} ssh-keygen -R {vm.private_ip}" in page.text
+    form = page.form("/rebuild")
+    images = form.options("image")
+    assert "the one it has now" in images[form["image"]]
+    [jammy] = [value for value, words in images.items() if "22.04" in words]
+    wrong = form.submit(image=jammy, typed="something")
+    assert f"Type {vm.name} here" in wrong.errors["typed"]
+    answer = wrong.form("/rebuild").submit(typed=vm.name)
+    assert answer.url == f"/vms/{vm.id}"
+    assert "Rebuild from ubuntu-22.04 Asked for by Ada" in answer.text
+    assert "A change is on its way" in browser.get(f"/vms/{vm.id}/rebuild").text
+    work()
+    assert "ubuntu-22.04" in browser.get(f"/vms/{vm.id}").text
+    assert [one.action for one in behind.nova.instance_actions(str(vm.server_id))].count("rebuild") == 1
+    again = wrong.form("/rebuild").submit(typed=vm.name)
+    assert "It has been rebuilt since this page was opened" in again.errors["typed"]
+    assert again.form("/rebuild").submit(typed=vm.name).url == f"/vms/{vm.id}"
+
+
 def test_the_public_address_is_released_and_had_again(browser: Page, vm: Vm, work: Worker) -> None:
     page = browser.get(f"/vms/{vm.id}").follow("Release its address")
     assert f"{vm.public_ip} goes back to the cloud" in page.text
