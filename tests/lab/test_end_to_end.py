@@ -15,7 +15,7 @@ from portal.domain.people.models import User
 from portal.domain.store.db import db, now, transaction
 from portal.domain.tenants import clouds
 from portal.domain.tenants.models import Tenant
-from portal.domain.vms import drafts, power, progress, vms
+from portal.domain.vms import changes, drafts, power, progress, rebuilds, vms
 from portal.domain.vms.lifecycle import Event
 from portal.domain.vms.models import State, Vm
 from portal.openstack.cloud import Cloud
@@ -148,6 +148,24 @@ def test_a_server_is_stopped_started_and_shows_its_console(
     assert cloud.nova.server(vm.server_id).status == "ACTIVE"
     power.ask_console(vm, by=member)
     launch.see(vm, lambda: power.console(vm).text)
+
+
+def test_a_server_is_rebuilt_from_its_image_again_and_from_another(
+    launch: Launcher, cloud: Cloud, member: User
+) -> None:
+    vm = launch.until(launch("own-cloud-init", user_data=OWN_SETUP), State.ACTIVE)
+    kept = vm.server_id, vm.private_ip
+    images = {source.is_own: source.image for source in rebuilds.sources(vm)}
+    for image in (images[True], images[False]):
+        wish = rebuilds.rebuild(vm, image.os_id, typed=vm.name, seen_last=rebuilds.seen(vm))
+        changes.ask(vm, wish, by=member)
+        launch.see(vm, lambda: changes.latest(vm) is None)
+        assert (vm.server_id, vm.private_ip, vm.image_name) == (*kept, image.name)
+    assert vm.server_id
+    assert cloud.nova.server(vm.server_id).status == "ACTIVE"
+    told = [one.action for one in cloud.nova.instance_actions(vm.server_id)]
+    assert (told.count("rebuild"), told.count("create")) == (2, 1)
+    assert cloud.heat.show(str(vm.stack_id)).parameters["image"] == images[False].os_id
 
 
 def test_a_size_that_fits_nowhere_is_explained_and_can_be_deleted(
