@@ -24,7 +24,6 @@ PENDING: tuple[str, ...] = (
     "portal/web/templates/vms/_actions.html",
     "portal/web/templates/vms/_change.html",
     "portal/web/templates/vms/_rows.html",
-    "portal/web/templates/vms/_timeline.html",
     "portal/web/templates/vms/_vm.html",
     "portal/domain/vms/changes.py",
     "portal/domain/vms/changing.py",

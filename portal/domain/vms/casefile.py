@@ -17,7 +17,7 @@ from portal.domain.people.access import Permission
 from portal.domain.people.models import User
 from portal.domain.store.db import db
 from portal.domain.store.models import AuditEntry
-from portal.domain.vms import explain, serveractions, vms
+from portal.domain.vms import acts, explain, serveractions, vms
 from portal.domain.vms.models import HeatEvent, ServerAction, Transition, Vm
 from portal.openstack.heat import StackEvent, StackResource
 from portal.openstack.nova import InstanceAction
@@ -87,16 +87,16 @@ def timeline(vm: Vm, *, nova: Sequence[InstanceAction] = ()) -> list[Line]:
     """Moves, acts, Heat's events and Nova's actions as they are kept, oldest first; `nova`: just told."""
     moves = db.session.scalars(select(Transition).where(Transition.vm_id == vm.id).order_by(Transition.id))
     newest = select(AuditEntry).where(AuditEntry.vm_id == vm.id).order_by(AuditEntry.id.desc())
-    acts = list(db.session.scalars(newest.limit(MOST_ACTS)))[::-1]
+    others = list(db.session.scalars(newest.limit(MOST_ACTS)))[::-1]
     lines: list[Line] = []
     for move in moves.all():
-        act = next((one for one in acts if _is_of(one, move)), None)
+        act = next((one for one in others if _is_of(one, move)), None)
         if act:
-            acts.remove(act)
+            others.remove(act)
         lines.append(_move(move, act))
     told = {(one.request_id, one.action, one.started_at) for one in nova}
     actions = serveractions.of_vm(vm)
-    lines += [*map(_act, acts), *map(heat_line, events(vm))]
+    lines += [*map(_act, others), *map(heat_line, events(vm))]
     lines += [_nova(one, live=(one.request_id, one.action, one.at) in told) for one in actions]
     order = list(Kind)
     return sorted(lines, key=lambda line: (line.at.replace(microsecond=0), order.index(line.kind)))
@@ -175,9 +175,19 @@ def _move(move: Transition, act: AuditEntry | None) -> Line:
 
 
 def _act(act: AuditEntry) -> Line:
-    detail = ", ".join(f"{key}: {value}" for key, value in act.detail.items())
+    failed = act.action == "vm.change_failed"
     ours = [act.request_id] if act.request_id else []
-    return Line(act.at, Kind.AUDIT, act.actor, act.action, detail, False, False, ours, _raw(act))
+    return Line(
+        act.at,
+        Kind.AUDIT,
+        act.actor,
+        acts.title(act.action, act.detail),
+        acts.detail(act.action, act.detail),
+        failed,
+        False,
+        ours,
+        _raw(act),
+    )
 
 
 def _nova(action: ServerAction, *, live: bool) -> Line:

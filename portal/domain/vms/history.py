@@ -1,15 +1,16 @@
-"""History: what happened to a VM, told by Heat's events and the portal's own transitions."""
+"""History: what happened to a VM, told by the portal's own transitions, by the audit and by Heat's events."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 from uuid import UUID
 
 from sqlalchemy import select
 
 from portal.domain.catalog import hot, shelf
 from portal.domain.store.db import db, now, transaction
-from portal.domain.vms import explain
+from portal.domain.vms import acts, explain
 from portal.domain.vms.listed import Listed
 from portal.domain.vms.models import HeatEvent, State, Transition, Vm
 from portal.openstack.cloud import Cloud
@@ -20,11 +21,20 @@ from portal.translation import gettext, gettext_noop, translated
 _UNDOING = {"DELETE": gettext_noop("Removing %(name)s…"), "UPDATE": gettext_noop("Changing %(name)s…")}
 
 
+class Teller(StrEnum):
+    """Who tells a line: the portal of a move, the audit of what somebody did, Heat of a part."""
+
+    MOVE = "move"
+    ACT = "act"
+    HEAT = "heat"
+
+
 @dataclass(frozen=True)
 class Entry:
-    """One line of a VM's timeline."""
+    """One line of a VM's timeline; `who` did it, empty: the portal itself, or Heat."""
 
     at: datetime
+    teller: Teller
     who: str
     words: str
     detail: str
@@ -65,14 +75,15 @@ def collect(vm: Vm, stack: Stack, cloud: Cloud) -> None:
 
 
 def timeline(vm: Vm, events: Sequence[HeatEvent] | None = None) -> list[Entry]:
-    """Transitions and Heat events together, newest first. `events`: its own, where they were read."""
+    """Transitions, acts and Heat events together, newest first. `events`: its own, where they were read."""
     events = events_of(vm) if events is None else events
     told = words(vm)
     moves = db.session.scalars(select(Transition).where(Transition.vm_id == vm.id).order_by(Transition.id))
     entries = [
         Entry(
             move.at,
-            move.by.name if move.by else "Portal",
+            Teller.MOVE,
+            move.by.name if move.by else "",
             move.new.value.capitalize(),
             translated(move.cause),
             move.new is State.ERROR,
@@ -84,7 +95,8 @@ def timeline(vm: Vm, events: Sequence[HeatEvent] | None = None) -> list[Entry]:
     entries += [
         Entry(
             event.at,
-            "Heat",
+            Teller.HEAT,
+            "",
             _told(event, told),
             "" if event.reason == "state changed" else event.reason,
             event.status.endswith("FAILED"),
@@ -92,6 +104,9 @@ def timeline(vm: Vm, events: Sequence[HeatEvent] | None = None) -> list[Entry]:
         for event in events
         if event.resource != vm_stack_name(vm.id)
         and not (event.status.endswith("IN_PROGRESS") and _what(event) in ended)
+    ]
+    entries += [
+        Entry(act.at, Teller.ACT, act.by, act.title, act.detail, act.failed) for act in acts.of_vm(vm)
     ]
     return sorted(entries, key=lambda entry: entry.at, reverse=True)
 
@@ -143,11 +158,13 @@ def _what(event: HeatEvent) -> tuple[str, str, str]:
 
 
 def _told(event: HeatEvent, words: Mapping[str, str]) -> str:
-    """What an event says: “Starting the server… done”, or Heat's own words for what is no creation."""
+    """What an event says: “Starting the server: done”, or Heat's own words for what is no creation."""
     action, _, phase = event.status.partition("_")
     making = translated(words.get(event.resource, event.resource))
     doing = making if action == "CREATE" else undoing(event.resource, action)
-    if phase == "IN_PROGRESS":
-        return doing
-    ends = {"COMPLETE": gettext("done"), "FAILED": gettext("failed")}
-    return f"{doing} {ends.get(phase, phase.lower())}"
+    what = doing.rstrip("…")
+    if phase == "COMPLETE":
+        return gettext("%(what)s: done", what=what)
+    if phase == "FAILED":
+        return gettext("%(what)s: failed", what=what)
+    return doing if phase == "IN_PROGRESS" else f"{what}: {phase.lower()}"

@@ -69,7 +69,7 @@ def test_a_template_that_went_away_leaves_its_vms_their_story(
     work()
     (own_shelf / "ready-made.yaml").unlink()
     assert (told := progress.of(fresh(vm))).done == told.known
-    assert {"server done"} <= {entry.words for entry in history.timeline(vm)}
+    assert {"server: done"} <= {entry.words for entry in history.timeline(vm)}
     for refused in (lambda: drafts.submit(unfinished.id, by=ada), lambda: draft(ada, lab, "ready-made")):
         with pytest.raises(shelf.NoSuchTemplate):
             refused()

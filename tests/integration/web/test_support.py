@@ -101,7 +101,7 @@ class TestTheCaseFile:
         answer = file_of(support, vm)
         rows = answer.words("//section[@id='timeline']//tbody/tr")
         assert any("Portal provisioning → active" in row for row in rows)
-        assert any("Act vm.stop" in row for row in rows)
+        assert any("Act Stop asked for" in row for row in rows)
         assert any("Heat server CREATE_COMPLETE" in row for row in rows)
         assert not any("Act vm.launch" in row for row in rows)
         heat = answer.follow(next(words for words in answer.links if words.startswith("Heat ")))

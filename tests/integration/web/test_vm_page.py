@@ -98,7 +98,7 @@ class TestThePage:
     def test_it_tells_what_happened(self, browser: Page, vm: Vm) -> None:
         timeline = " ".join(show(browser, vm).words("//ol[@class='timeline']/li"))
         assert "Launched by Ada." in timeline
-        assert "Starting the server… done" in timeline
+        assert "Starting the server: done" in timeline
         assert "Heat completed the stack." in timeline
 
     def test_a_failure_says_why_whose_turn_it_is_and_what_to_do(
