@@ -19,6 +19,7 @@ from portal.domain.store.errors import Refused
 from portal.domain.tenants import standing
 from portal.domain.vms import quotas
 from portal.domain.vms.models import Change, ChangeKind, State, Vm
+from portal.translation import gettext, translated
 
 __all__ = ["Change", "ChangeKind", "Wish", "ask", "latest", "why_not", "why_not_after"]
 
@@ -74,16 +75,17 @@ def why_not(vm: Vm, user: User, kind: ChangeKind | None = None) -> str:
 def why_not_after(found: Change | None, vm: Vm, user: User, kind: ChangeKind | None = None) -> str:
     """The same for who knows already what `latest` found."""
     if not access.allows(user, Permission.VM_CHANGE, vm.tenant_id):
-        return "Your role doesn't change VMs of this tenant."
+        return gettext("Your role doesn't change VMs of this tenant.")
     if vm.state is not State.ACTIVE or not vm.server_id:
-        return "Only a VM that is active can be changed."
+        return gettext("Only a VM that is active can be changed.")
     if vm.delete_due_at:
-        return "It is about to be deleted."
+        return gettext("It is about to be deleted.")
     if vm.power_asked:
-        return "Its power is being switched just now."
+        return gettext("Its power is being switched just now.")
     if vm.power not in (STEADY | BROKEN if kind is ChangeKind.REBUILD else STEADY):
-        return "Its server is neither running nor stopped just now."
-    return f"A change is on its way: {found.title}." if found and found.is_open else ""
+        return gettext("Its server is neither running nor stopped just now.")
+    title = translated(found.title) if found and found.is_open else ""
+    return gettext("A change is on its way: %(title)s.", title=title) if title else ""
 
 
 def held(vm: Vm) -> quotas.Amount:
@@ -105,7 +107,7 @@ def ask(vm: Vm, wish: Wish, *, by: User) -> None:
         if found and found.is_open and found.wanted == dict(wish.wanted):
             return
         if words := why_not(vm, by, wish.kind):
-            raise Refused(f"{vm.name} can't be changed now. {words}")
+            raise Refused(gettext("%(name)s can't be changed now. %(why)s", name=vm.name, why=words))
         change = begin(vm, wish, by)
     wake.change(change.id)
 

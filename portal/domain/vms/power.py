@@ -22,6 +22,7 @@ from portal.domain.vms.models import State, Vm
 from portal.openstack.cloud import Cloud
 from portal.openstack.errors import Conflict, NotFound, OpenStackError
 from portal.openstack.nova import Server
+from portal.translation import gettext, gettext_noop
 
 PATIENCE = timedelta(minutes=3)
 # The stage of a lease that has ended (see leases).
@@ -71,24 +72,37 @@ _DOES: dict[Action, Callable[[Cloud, str], None]] = {
 
 # What people call it: while an action is on its way, and at rest by Nova's status.
 _UNDERWAY = {
-    Action.START: "starting",
-    Action.STOP: "stopping",
-    **dict.fromkeys((Action.REBOOT, Action.RESET), "rebooting"),
+    Action.START: gettext_noop("starting"),
+    Action.STOP: gettext_noop("stopping"),
+    **dict.fromkeys((Action.REBOOT, Action.RESET), gettext_noop("rebooting")),
 }
 _AT_REST = {
-    "ACTIVE": "running",
-    "SHUTOFF": "stopped",
-    "REBOOT": "rebooting",
-    "HARD_REBOOT": "rebooting",
-    "REBUILD": "rebuilding",
-    "PAUSED": "paused",
-    "SUSPENDED": "paused",
-    "ERROR": "crashed",
+    "ACTIVE": gettext_noop("running"),
+    "SHUTOFF": gettext_noop("stopped"),
+    "REBOOT": gettext_noop("rebooting"),
+    "HARD_REBOOT": gettext_noop("rebooting"),
+    "REBUILD": gettext_noop("rebuilding"),
+    "PAUSED": gettext_noop("paused"),
+    "SUSPENDED": gettext_noop("paused"),
+    "ERROR": gettext_noop("crashed"),
+}
+_REFUSED = {
+    Action.START: gettext_noop("%(name)s can't be asked to start now."),
+    Action.STOP: gettext_noop("%(name)s can't be asked to stop now."),
+    Action.REBOOT: gettext_noop("%(name)s can't be asked to reboot now."),
+    Action.RESET: gettext_noop("%(name)s can't be asked to reset now."),
+}
+# Kept on the VM.
+_NOT_SEEN = {
+    Action.START: gettext_noop("The server didn't start within 3 minutes."),
+    Action.STOP: gettext_noop("The server didn't stop within 3 minutes."),
+    Action.REBOOT: gettext_noop("The server didn't reboot within 3 minutes."),
+    Action.RESET: gettext_noop("The server didn't reset within 3 minutes."),
 }
 
 
 def word(vm: Vm) -> str | None:
-    """The server's power in one word, such as “running” or “stopping”; None: there is none to tell of."""
+    """The server's power in one English word, such as “running”; None: there is none to tell of."""
     if vm.state is not State.ACTIVE or not vm.power:
         return None
     if vm.power_asked:
@@ -112,7 +126,7 @@ def ask(vm: Vm, action: Action, *, by: User) -> None:
     if action is Action.START:
         standing.require_open(vm.tenant)
         if vm.lease_stage == OVER:
-            raise Refused(f"The lease of {vm.name} has ended. Extend it first.")
+            raise Refused(gettext("The lease of %(name)s has ended. Extend it first.", name=vm.name))
     with transaction():
         asked = db.session.execute(
             update(Vm)
@@ -135,7 +149,7 @@ def ask(vm: Vm, action: Action, *, by: User) -> None:
             audit.record(f"vm.{action.value}", by=by, tenant_id=vm.tenant_id, vm_id=vm.id)
     db.session.refresh(vm)
     if vm.power_asked != action.value:
-        raise Refused(f"{vm.name} can't be asked to {action.value} now.")
+        raise Refused(gettext(_REFUSED[action], name=vm.name))
     wake.power(vm.id)
 
 
@@ -156,7 +170,7 @@ def step(vm_id: UUID) -> None:
         try:
             _advance(vm, Action(str(vm.power_asked)))
         except NotFound:
-            _done(vm, trouble="The server is gone from OpenStack.")
+            _done(vm, trouble=gettext_noop("The server is gone from OpenStack."))
         except (OpenStackError, DomainError) as error:
             _later(vm, explain.trouble(error))
         else:
@@ -177,7 +191,7 @@ def _advance(vm: Vm, action: Action) -> None:
     elif _settled(server, action):
         _done(vm, power=server.status)
     elif vm.power_asked_at and now() - vm.power_asked_at > PATIENCE:
-        _done(vm, trouble=f"The server didn't {action.value} within 3 minutes.", power=server.status)
+        _done(vm, trouble=_NOT_SEEN[action], power=server.status)
     else:
         _write(vm, power=server.status, power_due_at=now() + PACE)
 
@@ -226,7 +240,7 @@ def ask_console(vm: Vm, *, by: User, follow: bool = False) -> None:
     """
     access.require(by, Permission.VM_CONSOLE, vm.tenant_id)
     if not has_console(vm, by):
-        raise Refused(f"{vm.name} has no console now.")
+        raise Refused(gettext("%(name)s has no console now.", name=vm.name))
     with transaction():
         audit.record("vm.console", by=by, tenant_id=vm.tenant_id, vm_id=vm.id)
     volatile.keep(f"console-asked:{vm.id}", "1", seconds=_CONSOLE_PATIENCE)

@@ -21,6 +21,7 @@ from portal.domain.vms.answers import ONLY_SOME
 from portal.domain.vms.changes import Wish
 from portal.domain.vms.models import ChangeKind, Vm
 from portal.domain.vms.provisioning import sealed_place
+from portal.translation import gettext, gettext_noop
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,7 @@ def parameters(vm: Vm) -> dict[str, Any]:
     try:
         given: dict[str, Any] = json.loads(vault.unseal(vm.sealed, place=sealed_place(vm.id)))
     except vault.Unsealable as error:
-        raise Refused(f"What the VM was launched with can't be opened. {error}") from error
+        raise Refused(gettext("What the VM was launched with can't be opened. %(why)s", why=error)) from error
     defaults = {one.name: one.default for one in template_of(vm).parameters if one.has_default}
     return defaults | given
 
@@ -70,9 +71,11 @@ def resize(vm: Vm, flavor_id: str) -> Wish:
     """The VM with another flavor. Raises Refused."""
     size = next((size for size in sizes(vm) if size.flavor.os_id == flavor_id), None)
     if size is None:
-        raise Refused("Choose another size than it has.", field="flavor")
+        raise Refused(gettext("Choose another size than it has."), field="flavor")
     if size.why:
-        raise Refused(f"{size.flavor.name} can't be had. {size.why}", field="flavor")
+        raise Refused(
+            gettext("%(name)s can't be had. %(why)s", name=size.flavor.name, why=size.why), field="flavor"
+        )
     flavor = size.flavor
     now = (vm.spec.get("flavor") or {}).get("name", "another size")
     return _wish(
@@ -111,7 +114,7 @@ def firewall(vm: Vm, preset: str, ssh_from: str = "") -> Wish:
     template = template_of(vm)
     parameter = template.parameter(presets.FIREWALL)
     if parameter is None or preset not in parameter.choices:
-        raise Refused("Choose one of the firewalls.", field="firewall")
+        raise Refused(gettext("Choose one of the firewalls."), field="firewall")
     if (chosen := preset_of(vm)) not in ("", preset):
         raise Refused(presets.explain(say(vm, parameter, chosen)), field="firewall")
     wanted: dict[str, Any] = {presets.FIREWALL: preset}
@@ -131,13 +134,13 @@ def address(vm: Vm, *, wanted: bool) -> Wish:
     if wanted and (words := no_address(vm)):
         raise Refused(words)
     kind = ChangeKind.ATTACH if wanted else ChangeKind.DETACH
-    words = "A public address" if wanted else f"No public address ({vm.public_ip} is released)"
+    words = gettext_noop("A public address") if wanted else f"No public address ({vm.public_ip} is released)"
     amount = replace(_like(vm), floating_ips=int(wanted))
     given = {name_of(vm, Role.FLOATING_IP): wanted}
     template, known = template_of(vm), parameters(vm)
     external = template.filled_by(Role.EXTERNAL_NETWORK)
     if wanted and external and not known.get(external.name):
-        raise Refused("It was launched without a way out of its network.")
+        raise Refused(gettext("It was launched without a way out of its network."))
     resources = conditions.resources_made(template, known | given)
     return _wish(vm, kind, words, given, amount=amount, spec={"floating_ip": wanted, "resources": resources})
 
@@ -145,11 +148,11 @@ def address(vm: Vm, *, wanted: bool) -> Wish:
 def no_address(vm: Vm) -> str:
     """Why the VM can't have a floating IP; empty: it can."""
     if not can(vm, Role.FLOATING_IP):
-        return "Its template has no floating IP."
+        return gettext("Its template has no floating IP.")
     mine = (vm.spec.get("network") or {}).get("id")
     network = next((one for one in tenants.networks(vm.tenant_id) if one.network_id == mine), None)
     if network is None or not network.gives_floating_ips:
-        return "Its network gives no floating IPs."
+        return gettext("Its network gives no floating IPs.")
     return ""
 
 
@@ -168,7 +171,7 @@ def name_of(vm: Vm, role: Role) -> str:
     """The name of the parameter that plays this part in the VM's template. Raises Refused."""
     parameter = template_of(vm).filled_by(role)
     if parameter is None:
-        raise Refused("The VM's template doesn't let this be changed.")
+        raise Refused(gettext("The VM's template doesn't let this be changed."))
     return parameter.name
 
 
@@ -210,7 +213,7 @@ def _wish(
     known = parameters(vm)
     before = {name: known.get(name, "") for name in wanted}
     if before == dict(wanted):
-        raise Refused("It is so already.")
+        raise Refused(gettext("It is so already."))
     return Wish(kind, title, wanted, before, amount or _like(vm), spec or {})
 
 
@@ -228,12 +231,13 @@ def _size(vm: Vm, flavor: Flavor) -> Size:
 def _why_not(vm: Vm, flavor: Flavor, more: quotas.Amount) -> str:
     has = vm.spec.get("flavor") or {}
     if 0 < flavor.disk_gib < has.get("disk_gib", 0):
-        return f"Its disk of {has['disk_gib']} GiB can't shrink to {flavor.disk_gib} GiB."
+        facts = {"has": has["disk_gib"], "wanted": flavor.disk_gib}
+        return gettext("Its disk of %(has)s GiB can't shrink to %(wanted)s GiB.", **facts)
     offering, image = offering_of(vm), _image(vm)
     if offering and (words := catalog.too_small(flavor, offering, image)):
         return words
     short = [line for line in quotas.lines(vm.tenant, more, of=vm.owner_id) if not line.fits]
-    return f"Over the quota ({quotas.shortage(short)})." if short else ""
+    return gettext("Over the quota (%(what)s).", what=quotas.shortage(short)) if short else ""
 
 
 def _image(vm: Vm) -> Image | None:
