@@ -108,7 +108,7 @@ def detail(action: str, facts: Mapping[str, Any]) -> str:
         return f"“{facts['said']}”"
     if "what" not in facts:
         return ", ".join(f"{name}: {value}" for name, value in facts.items() if name not in _OURS)
-    return " ".join(filter(None, (f"{facts['what']}.", translated(facts.get("why", "")))))
+    return " ".join(filter(None, (f"{translated(facts['what'])}.", translated(facts.get("why", "")))))
 
 
 def _described(before: Mapping[str, Any], after: Mapping[str, Any]) -> str:
