@@ -1,5 +1,6 @@
-"""Journeys of a VM that is there: another size, another image, and a deletion that is taken back."""
+"""Journeys of a VM that is there: another size or image, a longer lease, a deletion that is taken back."""
 
+import pytest
 from playwright.sync_api import expect
 
 from tests.browser.person import Person, new_name
@@ -37,3 +38,29 @@ def test_a_deletion_is_taken_back(ada: Person) -> None:
     ada.press("Undo")
     expect(ada.page.locator("#vm")).not_to_contain_text("It will be deleted in")
     expect(ada.state()).to_contain_text("Active")
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        pytest.param(True, id="script"),
+        pytest.param(
+            False, id="no-script", marks=pytest.mark.browser_context_args(java_script_enabled=False)
+        ),
+    ],
+)
+def test_a_lease_is_extended_where_its_end_is_told(ada: Person, script: bool) -> None:
+    ada.begin()
+    ada.page.get_by_label("Name", exact=True).first.fill(new_name())
+    ada.press("Next")
+    ada.page.locator("details", has_text="More").last.locator("summary").click()
+    ada.page.get_by_role("radio", name="1 day").check()
+    ada.press("Next").press("Launch")
+    warned = ada.page.locator("#vm .notice", has_text="Its lease ends")
+    while not script and warned.count() == 0:
+        ada.page.reload()  # it comes up behind the page
+    end = warned.locator("time").first
+    before = end.get_attribute("datetime")
+    ada.press("Extend by 1 day")
+    expect(end).not_to_have_attribute("datetime", str(before))
+    expect(warned).to_contain_text("Then it is stopped")
