@@ -6,9 +6,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from portal.domain.catalog.hot import Parameter, Role
-from portal.domain.vms import answers, offers, particulars, presets
+from portal.domain.vms import answers, offers, particulars, presets, terms
 from portal.domain.vms.drafts import Review
-from portal.translation import N_, gettext
+from portal.translation import N_, gettext, translated
 from portal.web import filters
 from portal.web.fields import Question
 
@@ -78,7 +78,9 @@ class Asker:
 
     def more(self) -> list[Question]:
         """What few people want to say."""
-        lease = self._told(particulars.LEASE, "radios", gettext("Lease"), _LEASE_HELP)
+        help = " ".join(filter(None, (translated(_LEASE_HELP), terms.rule(self.review.tenant))))
+        lease = self._told(particulars.LEASE, "radios", gettext("Lease"), help)
+        days = particulars.leases(self.review.tenant.longest_lease_days)
         return [
             self._told(
                 particulars.DESCRIPTION,
@@ -93,7 +95,7 @@ class Asker:
                 gettext("Tags"),
                 gettext("Short words to find it by, such as: web course-7"),
             ),
-            replace(lease, optional=False, choices=[(str(days), _days(days)) for days in particulars.LEASES]),
+            replace(lease, optional=False, choices=[(str(each), _days(each)) for each in days]),
         ]
 
     def _told(

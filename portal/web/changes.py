@@ -10,7 +10,7 @@ from wtforms import HiddenField, StringField, TextAreaField
 
 from portal.domain.people import access
 from portal.domain.people.access import Permission
-from portal.domain.vms import changes, describing, leases, presets, rebuilds, vms, wishes
+from portal.domain.vms import changes, describing, leases, presets, rebuilds, terms, vms, wishes
 from portal.domain.vms.changes import Wish
 from portal.domain.vms.vms import Vm
 from portal.translation import N_, gettext
@@ -158,7 +158,9 @@ def lease(vm_id: UUID) -> ResponseReturnValue:
     """When it ends, and by how long it may be extended."""
     vm = _vm(vm_id)
     why = leases.why_not(vm, current_user)
-    return render_template("changes/lease.html", vm=vm, why=why, extensions=leases.EXTENSIONS)
+    return render_template(
+        "changes/lease.html", vm=vm, why=why, extensions=leases.extensions(vm), rule=terms.rule(vm.tenant)
+    )
 
 
 @blueprint.post("/<uuid:vm_id>/lease")

@@ -115,7 +115,7 @@ def _facts(vm: Vm) -> dict[str, Any]:
         "lease_news": leases.is_news(vm),
         "lease_over": leases.is_over(vm),
         "can_extend": not leases.why_not(vm, current_user),
-        "extensions": leases.EXTENSIONS,
+        "extensions": leases.extensions(vm),
         "change": change,
         "change_failure": explain.failure(change.answer or "") if change else None,
         "menu": menus.of_vm(vm, change),

@@ -57,6 +57,8 @@ class Tenant(Base):
     quota_ram_mib: Mapped[int] = mapped_column(default=65536)
     quota_gpus: Mapped[int] = mapped_column(default=0)
     quota_floating_ips: Mapped[int] = mapped_column(default=5)
+    # The longest lease its VMs may have; None: any, and none too.
+    longest_lease_days: Mapped[int | None]
 
     catalog_due_at: Mapped[datetime] = mapped_column(default=now, index=True)
     catalog_checked_at: Mapped[datetime | None]

@@ -17,6 +17,7 @@ from portal.domain.people.models import User
 from portal.domain.store import vault
 from portal.domain.store.db import db
 from portal.domain.tenants import networks, tenants
+from portal.domain.tenants.models import Tenant
 from portal.domain.vms import names, particulars, presets
 from portal.domain.vms.models import LaunchDraft
 
@@ -70,7 +71,8 @@ def first(
         for parameter in offering.template.asked
         if parameter.has_default and not parameter.hidden
     }
-    return defaults | found | particulars.FIRST | preset(offering, tenant_id, found)
+    longest = db.session.get_one(Tenant, tenant_id).longest_lease_days
+    return defaults | found | particulars.first(longest) | preset(offering, tenant_id, found)
 
 
 def preset(offering: Offering, tenant_id: UUID, typed: Mapping[str, Any]) -> dict[str, str]:

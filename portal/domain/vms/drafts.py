@@ -17,7 +17,7 @@ from portal.domain.store import wake
 from portal.domain.store.db import db, now, transaction
 from portal.domain.store.errors import DomainError, NotFound, Refused
 from portal.domain.tenants.models import Tenant
-from portal.domain.vms import answers, launching, lifecycle, quotas, retrying
+from portal.domain.vms import answers, launching, lifecycle, quotas, retrying, terms
 from portal.domain.vms.models import LaunchDraft, Vm
 from portal.domain.vms.review import QUOTA, WHOLE, Review, check
 from portal.translation import gettext
@@ -169,6 +169,7 @@ def _launch(draft: LaunchDraft, by: User) -> Vm:
     made = launching.vms_of(draft, review, by)
     with transaction():
         quotas.reserve(draft.tenant_id, review.cost, of=draft.user_id)
+        terms.require(draft.tenant_id, review.told.lease_days)
         for vm in made:
             lifecycle.born(vm, by=by)
         db.session.execute(update(LaunchDraft).where(LaunchDraft.id == draft.id).values(submitted_at=now()))

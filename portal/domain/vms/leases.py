@@ -13,7 +13,7 @@ from portal.domain.people.notices import Fact, Kind
 from portal.domain.store import audit, wake
 from portal.domain.store.db import db, now, transaction
 from portal.domain.store.errors import Refused
-from portal.domain.vms import power, removals
+from portal.domain.vms import power, quotas, removals, terms
 from portal.domain.vms.models import State, Vm
 from portal.translation import gettext, gettext_noop
 
@@ -80,7 +80,7 @@ def step(vm_id: UUID) -> None:
 
 
 def extend(vm: Vm, days: int, *, seen: str, by: User) -> None:
-    """So many days more from its end, or from now where that is past. Raises Forbidden, Refused.
+    """So many days more, at most what its tenant allows (terms.extended). Raises Forbidden, Refused.
 
     `seen` is the end that the person saw, so that two clicks are one. What its end had planned is off.
     """
@@ -88,13 +88,14 @@ def extend(vm: Vm, days: int, *, seen: str, by: User) -> None:
     if days not in EXTENSIONS:
         raise Refused(gettext("Choose by how long the lease is extended."))
     with transaction():
+        tenant = quotas.locked(vm.tenant_id)
         vm = db.session.get_one(Vm, vm.id, populate_existing=True, with_for_update={"of": Vm})
         if vm.lease_ends_at is None or vm.state not in LIVES:
             raise Refused(gettext("%(name)s has no lease that could be extended now.", name=vm.name))
         if vm.lease_ends_at.isoformat() != seen:
             return
         before = vm.lease_ends_at
-        vm.lease_ends_at = max(before, now()) + timedelta(days=days)
+        vm.lease_ends_at = terms.extended(tenant, before, days)
         vm.lease_stage = stage(vm.lease_ends_at)
         if vm.delete_cause == removals.LEASE_ENDED:
             vm.delete_due_at = vm.delete_cause = None
@@ -102,12 +103,18 @@ def extend(vm: Vm, days: int, *, seen: str, by: User) -> None:
         audit.record("vm.lease_extended", by=by, tenant_id=vm.tenant_id, vm_id=vm.id, detail=detail)
 
 
+def extensions(vm: Vm) -> Sequence[int]:
+    """By how many days it may be extended, as far as its tenant's longest lease goes."""
+    longest = vm.tenant.longest_lease_days
+    return [days for days in EXTENSIONS if longest is None or days <= longest]
+
+
 def why_not(vm: Vm, user: User) -> str:
     """Why the person can't extend the VM's lease; empty: they can."""
     if not access.allows(user, Permission.VM_CHANGE, vm.tenant_id):
         return gettext("Your role doesn't change VMs of this tenant.")
     if vm.lease_ends_at and vm.state in LIVES:
-        return ""
+        return terms.why_no_more(vm.tenant, vm.lease_ends_at)
     return gettext("It has no lease that could be extended now.")
 
 

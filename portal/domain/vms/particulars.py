@@ -1,13 +1,14 @@
 """Particulars: what a person tells of VMs beside the template's questions: how many, words, tags, a lease."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 from portal.domain.store.errors import Refused
-from portal.translation import gettext
+from portal.translation import gettext, ngettext
 
 # A draft keeps them among its answers; no parameter of a template is called so.
 COUNT, DESCRIPTION, TAGS, LEASE = "vm:count", "vm:description", "vm:tags", "vm:lease"
@@ -35,14 +36,29 @@ class Particulars:
         return moment + timedelta(days=self.lease_days) if self.lease_days else None
 
 
-def check(typed: Mapping[str, Any]) -> tuple[Particulars, dict[str, str]]:
+def first(longest: int | None) -> dict[str, str]:
+    """Good answers to begin with, where leases have at most so many days (None: as one likes)."""
+    return FIRST if longest is None else FIRST | {LEASE: str(max(leases(longest)))}
+
+
+def leases(longest: int | None) -> tuple[int, ...]:
+    """The leases to choose from, in days; 0 is no lease, which is offered where there is no longest."""
+    return LEASES if longest is None else tuple(days for days in LEASES if 0 < days <= longest)
+
+
+def check(typed: Mapping[str, Any], longest: int | None) -> tuple[Particulars, dict[str, str]]:
     """What was told, and what is wrong with it by field; what is wrong stays as if it weren't told."""
-    readers = {"count": COUNT, "description": DESCRIPTION, "tags": TAGS, "lease_days": LEASE}
+    readers: dict[str, tuple[str, Callable[[str], Any]]] = {
+        "count": (COUNT, count),
+        "description": (DESCRIPTION, description),
+        "tags": (TAGS, tags),
+        "lease_days": (LEASE, partial(lease, longest=longest)),
+    }
     found: dict[str, Any] = {}
     problems: dict[str, str] = {}
-    for name, field in readers.items():
+    for name, (field, read) in readers.items():
         try:
-            found[name] = _READERS[field](str(typed.get(field, FIRST[field])))
+            found[name] = read(str(typed.get(field, FIRST[field])))
         except Refused as error:
             problems[field] = str(error)
     return Particulars(**found), problems
@@ -76,11 +92,15 @@ def tags(text: str) -> tuple[str, ...]:
     return tuple(found)
 
 
-def lease(text: str) -> int:
-    """For how many days. Raises Refused."""
+def lease(text: str, *, longest: int | None) -> int:
+    """For how many days, where so many are allowed. Raises Refused."""
     if text.strip() not in {str(days) for days in LEASES}:
         raise Refused(gettext("Choose how long the VM is needed."), field=LEASE)
+    if int(text) not in leases(longest):
+        words = ngettext(
+            "VMs of this tenant need a lease of at most %(num)s day. Choose another.",
+            "VMs of this tenant need a lease of at most %(num)s days. Choose another.",
+            longest or 0,
+        )
+        raise Refused(words, field=LEASE)
     return int(text)
-
-
-_READERS = {COUNT: count, DESCRIPTION: description, TAGS: tags, LEASE: lease}

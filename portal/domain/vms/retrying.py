@@ -9,7 +9,7 @@ from portal.domain.people.models import User
 from portal.domain.store import wake
 from portal.domain.store.db import db, now, transaction
 from portal.domain.store.errors import Refused
-from portal.domain.vms import durations, launching, lifecycle, quotas
+from portal.domain.vms import durations, launching, lifecycle, quotas, terms
 from portal.domain.vms.lifecycle import Event
 from portal.domain.vms.models import LaunchDraft, Vm
 from portal.domain.vms.review import Review
@@ -45,6 +45,7 @@ def again(draft: LaunchDraft, review: Review, *, by: User) -> Vm:
     with transaction():
         db.session.refresh(vm)
         quotas.reserve(vm.tenant_id, review.cost, of=vm.owner_id, but=vm.id)
+        terms.require(vm.tenant_id, review.told.lease_days)
         cause = f"Another try was asked for{_differences(vm.spec, columns['spec'])}."
         if not lifecycle.fire(vm, Event.RETRY, cause=cause, by=by, changes=afresh(vm) | columns):
             raise Refused(lifecycle.no_retry(vm))

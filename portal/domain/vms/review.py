@@ -96,7 +96,7 @@ def check(draft: LaunchDraft) -> Review:
     floating_ip = answers.is_yes(typed.get(role.get(Role.FLOATING_IP, ""), ""))
     chosen_keys = keys.chosen(draft.user_id, list(typed.get(role.get(Role.SSH_KEYS, ""), []) or []))
     checked = offering.template.validate(_asked(offering, typed))
-    told = picks.told()
+    told = picks.told(tenant)
     each = cost_of(flavor, floating_ip=floating_ip)
     lines = quotas.lines(tenant, each.times(told.count), of=draft.user_id, but=draft.replaces_id)
     return Review(
@@ -146,9 +146,9 @@ class _Picks:
             self.problems[name] = translated(_MISSING[noun])
         return found
 
-    def told(self) -> Particulars:
+    def told(self, tenant: Tenant) -> Particulars:
         """What the template doesn't ask."""
-        told, wrong = particulars.check(self.typed)
+        told, wrong = particulars.check(self.typed, tenant.longest_lease_days)
         self.problems |= wrong
         return told
 

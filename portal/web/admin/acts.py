@@ -93,6 +93,7 @@ ACTS = {
     "tenant.restored": N_("Brought a tenant back"),
     "network.changed": N_("Changed a tenant's network"),
     "quota.changed": N_("Changed quotas"),
+    "quota.lease_limited": N_("Changed the longest lease of a tenant's VMs"),
     "quota.requested": N_("Asked for more quota"),
     "quota.request_withdrawn": N_("Withdrew a request for quota"),
     "quota.request_granted": N_("Granted a request for quota"),

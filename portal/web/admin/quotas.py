@@ -8,13 +8,13 @@ from flask.typing import ResponseReturnValue
 from flask_login import current_user
 from flask_wtf import FlaskForm
 from wtforms import IntegerField, TextAreaField
-from wtforms.validators import InputRequired, Length
+from wtforms.validators import InputRequired, Length, Optional
 
 from portal.domain.people import access
 from portal.domain.people.access import Permission
 from portal.domain.tenants import tenants
 from portal.domain.tenants.tenants import Tenant
-from portal.domain.vms import quotas, requests
+from portal.domain.vms import quotas, requests, terms
 from portal.domain.vms.requests import QuotaRequest
 from portal.translation import N_, gettext
 from portal.web.admin.tenants import steps_of
@@ -50,6 +50,16 @@ class QuotaForm(FlaskForm):
         return {name: (self[name].data or 0) * (GIB if name == "ram_mib" else 1) for name in asked}
 
 
+class LeaseForm(FlaskForm):
+    """The longest lease of its VMs."""
+
+    longest = IntegerField(
+        N_("Longest lease in days"),
+        [Optional()],
+        description=N_("Empty: as long as people like, or none. VMs that are there keep what they have."),
+    )
+
+
 class AnswerForm(QuotaForm):
     """What is granted, and a word with it."""
 
@@ -73,6 +83,20 @@ def show(tenant_id: UUID) -> ResponseReturnValue:
     tenant = tenants.get(tenant_id, for_=current_user)
     form = QuotaForm(formdata=None, data=in_people_units(quotas.limits(tenant)))
     return render_template("admin/quotas/show.html", **_facts(tenant), form=form)
+
+
+@blueprint.post("/<uuid:tenant_id>/lease")
+@needs(Permission.QUOTA_CHANGE)
+def limit_leases(tenant_id: UUID) -> ResponseReturnValue:
+    """Sets the longest lease of its VMs, or takes it away."""
+    tenant, form = tenants.get(tenant_id, for_=current_user), LeaseForm()
+    if form.validate():
+        accepted(form, terms.limit, tenant.id, form.longest.data, by=current_user)
+    if form.errors:
+        sums = QuotaForm(formdata=None, data=in_people_units(quotas.limits(tenant)))
+        return render_template("admin/quotas/show.html", **_facts(tenant, form), form=sums), 422
+    flash(gettext("The longest lease is kept."), "good")
+    return redirect(url_for(".show", tenant_id=tenant.id))
 
 
 @blueprint.post("/<uuid:tenant_id>")
@@ -177,9 +201,10 @@ def in_people_units(limits: dict[str, int]) -> dict[str, int]:
     return {name: limit // GIB if name == "ram_mib" else limit for name, limit in limits.items()}
 
 
-def _facts(tenant: Tenant) -> dict[str, Any]:
+def _facts(tenant: Tenant, lease_form: LeaseForm | None = None) -> dict[str, Any]:
     return {
         "tenant": tenant,
+        "lease_form": lease_form or LeaseForm(formdata=None, data={"longest": tenant.longest_lease_days}),
         "lines": quotas.lines(tenant),
         "suggested": in_people_units(quotas.suggested(tenant)),
         "steps": steps_of(tenant, "quotas"),

@@ -1,6 +1,7 @@
 """What people tell of a VM at launch: how many, a description, tags, a lease; all of them or none."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -8,12 +9,12 @@ from portal.domain.people.models import User
 from portal.domain.store.db import db
 from portal.domain.store.errors import Refused
 from portal.domain.tenants.models import Tenant
-from portal.domain.vms import drafts, offers, particulars, quotas
+from portal.domain.vms import drafts, launching, offers, particulars, quotas, terms
 from portal.domain.vms.models import State, Vm, VmTag
 from portal.domain.vms.particulars import COUNT, DESCRIPTION, LEASE, TAGS
 from portal.sandbox.control import Control
 from tests.support.wizard import limit
-from tests.support.world import BOTH, Worker, draft, launch
+from tests.support.world import BOTH, Worker, draft, fresh, launch
 
 DATABASES = BOTH
 
@@ -30,6 +31,32 @@ def test_what_is_told_stays_with_the_vm(ada: User, lab: Tenant) -> None:
     assert list(vm.tags) == ["course-7", "web"]
     assert vm.lease_ends_at == vm.requested_at + timedelta(days=7)
     assert db.session.scalars(db.select(VmTag.vm_id).where(VmTag.tag == "web")).all() == [vm.id]
+
+
+def test_a_lease_is_at_most_what_the_tenant_allows(ada: User, root: User, lab: Tenant) -> None:
+    before, without = draft(ada, lab, **{LEASE: "30"}), launch(ada, lab, name="without")
+    terms.limit(lab.id, 7, by=root)
+    assert "a lease of at most 7 days" in drafts.check(before).problems[LEASE]
+    assert LEASE in drafts.check(draft(ada, lab, **{LEASE: "0"})).problems
+    assert drafts.start("ubuntu-basic", by=ada, tenant=lab).answers[LEASE] == "7"
+    vm = launch(ada, lab)
+    assert vm.lease_ends_at == vm.requested_at + timedelta(days=7)
+    assert fresh(without).lease_ends_at is None
+
+
+def test_a_limit_set_while_somebody_launches_holds(
+    ada: User, root: User, lab: Tenant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made, vms_of = draft(ada, lab, **{LEASE: "30"}), launching.vms_of
+
+    def after_the_limit(*args: Any) -> list[Vm]:
+        terms.limit(lab.id, 7, by=root)
+        return vms_of(*args)
+
+    monkeypatch.setattr(launching, "vms_of", after_the_limit)
+    with pytest.raises(Refused, match="at most 7 days"):
+        drafts.submit(made.id, by=ada)
+    assert vms() == []
 
 
 def test_nothing_is_told_as_a_rule(ada: User, lab: Tenant) -> None:

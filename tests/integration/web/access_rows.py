@@ -153,6 +153,7 @@ ROWS: dict[str, Row] = {
     "quotas.change": Row(ADMIN, foreign=ADMIN),
     "quotas.grant": Row(ADMIN, foreign=ADMIN),
     "quotas.index": Row(STAFF),
+    "quotas.limit_leases": Row(ADMIN, foreign=ADMIN),
     "quotas.refuse": Row(ADMIN, foreign=ADMIN),
     "quotas.show": Row(STAFF, foreign=STAFF),
     "quotas.show_request": Row(STAFF, foreign=STAFF),

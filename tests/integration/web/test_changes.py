@@ -1,8 +1,14 @@
 """The pages on which a running VM is changed."""
 
+from datetime import datetime, timedelta
+
+import pytest
+
 from portal.domain.people.models import User
+from portal.domain.store.db import now
+from portal.domain.store.errors import Refused
 from portal.domain.tenants.models import Tenant
-from portal.domain.vms import changes, power, screens
+from portal.domain.vms import changes, leases, power, screens, terms
 from portal.domain.vms.models import State, Vm
 from portal.openstack.cloud import Cloud
 from portal.sandbox.control import Control
@@ -149,6 +155,29 @@ def test_a_lease_is_extended_by_a_click(
     assert "Its lease has ended" in page.text
     page.form("/lease").submit("Extend by 1 day")
     assert fresh(leased).delete_due_at is None
+
+
+def until(vm: Vm) -> datetime:
+    ends = fresh(vm).lease_ends_at
+    assert ends
+    return ends
+
+
+def test_a_lease_grows_as_far_as_the_tenant_allows(
+    browser: Page, ada: User, root: User, lab: Tenant, work: Worker, clock: Clock
+) -> None:
+    leased = launch(ada, lab, **{"vm:lease": "7"})
+    work()
+    terms.limit(lab.id, 7, by=root)
+    assert "as long as that already" in browser.get(f"/vms/{leased.id}/lease").text
+    with pytest.raises(Refused, match="at most 7 days from now"):
+        leases.extend(leased, 30, seen=until(leased).isoformat(), by=ada)
+    clock.forward(5 * 86400)
+    page = browser.sign_in(ada).get(f"/vms/{leased.id}").follow("Extend its lease")
+    assert "A lease ends at most 7 days from now in Research Lab." in page.text
+    assert page.words("//main//button[@name='days']") == ["1 day more", "7 days more"]
+    page.form("/lease").submit("7 days more")
+    assert timedelta(days=7, minutes=-1) < until(leased) - now() <= timedelta(days=7)
 
 
 def test_what_has_no_lease_says_so(browser: Page, vm: Vm) -> None:

@@ -271,6 +271,17 @@ def test_support_sees_tenants_and_changes_none(page: Page, sam: User, lab: Tenan
     assert page.get(f"/admin/quotas/{lab.id}").all("//main//form") == []
 
 
+def test_an_admin_sets_the_longest_lease(admin: Page, lab: Tenant) -> None:
+    page = f"/admin/quotas/{lab.id}"
+    wrong = admin.get(page).form("/lease").submit(longest="0")
+    assert "from 1 to 3650" in wrong.errors["longest"]
+    for typed, kept in {"7": 7, "07": 7, "": None}.items():
+        assert "The longest lease is kept." in admin.get(page).form("/lease").submit(longest=typed).text
+        assert fresh(lab).longest_lease_days == kept
+    told = select(AuditEntry.detail).where(AuditEntry.action == "quota.lease_limited").order_by(AuditEntry.id)
+    assert db.session.scalars(told).all() == [{"before": None, "after": 7}, {"before": 7, "after": None}]
+
+
 def test_a_network_is_renamed_and_switched_off(admin: Page, lab: Tenant, ada: User, cloud: Control) -> None:
     [network] = tenants.networks(lab.id)
     prefix = f"{network.id}-"
