@@ -11,8 +11,10 @@ from dataclasses import dataclass
 from gettext import NullTranslations
 from typing import Any
 
+from babel.numbers import format_decimal
+
 # Languages that are complete, as each calls itself.
-LANGUAGES = {"en": "English"}
+LANGUAGES = {"en": "English", "de": "Deutsch"}
 SOURCE = "en"
 
 Find = Callable[[str], NullTranslations]
@@ -66,6 +68,11 @@ def translated_count(one: str, many: str, count: int) -> str:
     return _voice.get().translations.ngettext(one, many, count)
 
 
+def number(amount: float, form: str = "#,##0.###") -> str:
+    """A number as it is written in the language: “1,234.5”, “1.234,5”."""
+    return format_decimal(amount, format=form, locale=spoken())
+
+
 def gettext(message: str, **facts: Any) -> str:
     """The message with its %(name)s filled in; a per cent sign is written %%."""
     return translated(message) % facts
@@ -79,6 +86,3 @@ def ngettext(one: str, many: str, count: int, **facts: Any) -> str:
 def N_(message: str) -> str:  # noqa: N802 - as gettext's users write it
     """Marks a text that is looked up later, when it is said."""
     return message
-
-
-gettext_noop = N_

@@ -23,7 +23,6 @@ KEYWORDS: dict[str, Any] = {
     "_": None,
     "gettext": None,
     "N_": None,
-    "gettext_noop": None,
     "ngettext": (1, 2),
     "plural": (2, 3),
 }

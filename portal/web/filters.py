@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from babel.numbers import format_decimal
 from flask import Flask
 from markupsafe import Markup
 
+from portal import translation
 from portal.domain.store.db import now
 from portal.translation import N_, SOURCE, gettext, spoken, translated, translated_count
 
@@ -137,7 +137,7 @@ def gib(amount: float) -> str:
 
 
 def _short(amount: float) -> str:
-    return format_decimal(round(amount, 1), format="#,##0.#", locale=spoken())
+    return translation.number(round(amount, 1), "#,##0.#")
 
 
 def size(amount: int) -> str:
@@ -164,7 +164,7 @@ def plural(count: int, one: str, many: str) -> str:
 def number(count: int) -> str:
     """“7”, “12,345”."""
     # Small ones are the same everywhere, and there are many on a page.
-    return str(count) if -1000 < count < 1000 else format_decimal(count, locale=spoken())
+    return str(count) if -1000 < count < 1000 else translation.number(count)
 
 
 def amid(words: str) -> str:

@@ -2,8 +2,9 @@
 
 from gettext import NullTranslations
 
+from babel import negotiate_locale
 from flask import Flask, request
-from flask_babel import Babel, force_locale, get_locale, get_translations
+from flask_babel import Babel, force_locale, get_locale, get_translations, refresh
 from werkzeug.wrappers import Response
 
 from portal import translation
@@ -24,12 +25,11 @@ def install(app: Flask) -> None:
     app.jinja_env.install_gettext_callables(  # type: ignore[attr-defined]  # of the extension
         translation.translated, translation.translated_count, newstyle=True
     )
-    app.jinja_env.globals.update(
-        translated=translation.translated, N_=translation.N_, gettext_noop=translation.N_
-    )
+    app.jinja_env.globals.update(translated=translation.translated, N_=translation.N_)
 
     @app.before_request
     def _speak() -> None:
+        refresh()  # a context may have seen a request before this one
         translation.speak(str(get_locale()))
 
     @app.teardown_request
@@ -42,7 +42,8 @@ def chosen() -> str:
     kept = request.cookies.get(LANGUAGE_COOKIE, "")
     if kept in translation.LANGUAGES:
         return kept
-    return request.accept_languages.best_match(translation.LANGUAGES, translation.SOURCE)
+    asked = list(request.accept_languages.values())
+    return negotiate_locale(asked, translation.LANGUAGES, sep="-") or translation.SOURCE
 
 
 def remembered(response: Response, person: User) -> Response:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from jinja2 import Environment, nodes
 
-MARKED = {"_", "N_", "gettext", "ngettext", "gettext_noop", "plural"}
+MARKED = {"_", "N_", "gettext", "ngettext", "plural"}
 # Calls whose texts are no words for people.
 _MACHINES = {"url_for", "asset", "re.compile", "logger", "text", "panel", "render_template", "blueprint"}
 # What only monitoring, a log or a developer reads.
@@ -30,6 +30,9 @@ NAMES = {
     "Neutron",
 }
 NAMES |= {
+    "Ubuntu",
+    "Debian",
+    "Rocky",
     "Glance",
     "Horizon",
     "Skyline",

@@ -25,7 +25,7 @@ class Brackets(NullTranslations):
 
 @contextmanager
 def abroad() -> Iterator[None]:
-    before = translation._voice.set(translation._Voice("xx", Brackets()))
+    before = translation._voice.set(translation._Voice("eo", Brackets()))
     try:
         yield
     finally:

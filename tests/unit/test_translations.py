@@ -151,7 +151,7 @@ def test_a_language_says_each_fact_of_a_message(language: str) -> None:
         (message.id, said)
         for message in translations.read(language)
         for said in _forms(message.string)
-        if message.id and _facts(said) != _facts(_forms(message.id)[-1])
+        if message.id and _facts(said) not in [_facts(form) for form in _forms(message.id)]
     ]
     assert wrong == []
 

@@ -23,7 +23,7 @@ from portal.domain.tenants.models import KEPT, Tenant
 from portal.openstack import glance, nova
 from portal.openstack.cloud import Cloud
 from portal.openstack.errors import OpenStackError
-from portal.translation import gettext
+from portal.translation import gettext, number
 
 logger = logging.getLogger(__name__)
 
@@ -120,7 +120,7 @@ def too_small(flavor: Flavor, offering: Offering, image: Image | None) -> str | 
 
 
 def _gib(mib: int) -> str:
-    return f"{mib / 1024:g} GiB" if mib >= 1024 and mib % 512 == 0 else f"{mib} MiB"
+    return f"{number(mib / 1024)} GiB" if mib >= 1024 and mib % 512 == 0 else f"{mib} MiB"
 
 
 def ask_refresh(tenant: Tenant, *, by: User) -> None:

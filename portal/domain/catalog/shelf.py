@@ -14,20 +14,20 @@ from types import MappingProxyType
 from portal.domain.catalog import hot, listing
 from portal.domain.catalog.hot import Parameter, Role, Template
 from portal.domain.catalog.listing import Entry, Listing
-from portal.translation import gettext_noop
+from portal.translation import N_
 
 CATALOG = "catalog.toml"
-_ANSWERS = {"true": gettext_noop("yes"), "false": gettext_noop("no")}
+_ANSWERS = {"true": N_("yes"), "false": N_("no")}
 SUFFIXES = (".yaml", ".yml")
 # Names stand in addresses and in the database.
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 
 # What people count among what they get, by the resource's type.
 _GIVES = {
-    "OS::Nova::Server": gettext_noop("a server"),
-    "OS::Neutron::SecurityGroup": gettext_noop("a firewall of its own"),
-    "OS::Neutron::Net": gettext_noop("a network of its own"),
-    "OS::Cinder::Volume": gettext_noop("a disk that can be detached"),
+    "OS::Nova::Server": N_("a server"),
+    "OS::Neutron::SecurityGroup": N_("a firewall of its own"),
+    "OS::Neutron::Net": N_("a network of its own"),
+    "OS::Cinder::Volume": N_("a disk that can be detached"),
 }
 
 # What tells one state of the folder from another: name, inode, size and time of each file.
@@ -78,11 +78,7 @@ class Offering:
     @property
     def gives(self) -> list[str]:
         """What one gets of it, in words, each kind once."""
-        address = (
-            gettext_noop("a public address if you want one")
-            if self.template.filled_by(Role.FLOATING_IP)
-            else ""
-        )
+        address = N_("a public address if you want one") if self.template.filled_by(Role.FLOATING_IP) else ""
         made = set(self.template.resources.values())
         kinds = [words for type_, words in _GIVES.items() if type_ in made]
         return [words for words in (*kinds, address) if words]

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from portal.domain.people.models import Role, TenantRole, User
 from portal.domain.store.errors import Forbidden
-from portal.translation import gettext_noop, translated
+from portal.translation import N_, translated
 
 __all__ = ["Permission", "Role", "TenantRole", "allows", "everywhere", "require", "table"]
 
@@ -115,47 +115,43 @@ def require(user: User, permission: Permission, tenant_id: UUID | None = None) -
 
 # What each permission means, in the order of the table that admins see.
 MEANINGS: dict[Permission, str] = {
-    P.HOME_VIEW: gettext_noop("See the home page"),
-    P.ACCOUNT_MANAGE: gettext_noop("Read what one is told, change one's own name, password and sessions"),
-    P.KEY_MANAGE: gettext_noop("Keep one's own SSH keys"),
-    P.TENANT_SWITCH: gettext_noop("Switch to another tenant they may see"),
-    P.CATALOG_VIEW: gettext_noop("See templates, images, sizes and networks"),
-    P.CATALOG_REFRESH: gettext_noop("Have the catalogue read again"),
-    P.VM_VIEW: gettext_noop("See VMs and what happened to them"),
-    P.VM_LAUNCH: gettext_noop("Launch VMs, and launch failed ones again"),
-    P.VM_POWER: gettext_noop("Start, stop and restart VMs"),
-    P.VM_CHANGE: gettext_noop(
-        "Resize VMs, change their firewall, address and name, rebuild them, extend their lease"
-    ),
-    P.VM_CONSOLE: gettext_noop("Have the console output of VMs fetched, and read it"),
-    P.VM_DELETE: gettext_noop("Delete VMs"),
-    P.USAGE_VIEW: gettext_noop("See who uses how much"),
-    P.MEMBER_VIEW: gettext_noop("See the members of a tenant"),
-    P.MEMBER_MANAGE: gettext_noop("Invite members, remove them, make them owners"),
-    P.WEBHOOK_MANAGE: gettext_noop("Have a tenant's news sent to a webhook"),
-    P.PERSON_VIEW: gettext_noop("See everybody's accounts, roles and sessions"),
-    P.PERSON_MANAGE: gettext_noop(
-        "Invite anybody, give roles, close accounts, end sessions, make reset links"
-    ),
-    P.ACCESS_VIEW: gettext_noop("See this table"),
-    P.SYSTEM_VIEW: gettext_noop("See workers, queues, clouds and raw events"),
-    P.AUDIT_VIEW: gettext_noop("Read the audit"),
-    P.AUDIT_VERIFY: gettext_noop("Have the audit's chain verified"),
-    P.AUDIT_EXPORT: gettext_noop("Export the audit"),
-    P.SUPPORT_VIEW: gettext_noop(
+    P.HOME_VIEW: N_("See the home page"),
+    P.ACCOUNT_MANAGE: N_("Read what one is told, change one's own name, password and sessions"),
+    P.KEY_MANAGE: N_("Keep one's own SSH keys"),
+    P.TENANT_SWITCH: N_("Switch to another tenant they may see"),
+    P.CATALOG_VIEW: N_("See templates, images, sizes and networks"),
+    P.CATALOG_REFRESH: N_("Have the catalogue read again"),
+    P.VM_VIEW: N_("See VMs and what happened to them"),
+    P.VM_LAUNCH: N_("Launch VMs, and launch failed ones again"),
+    P.VM_POWER: N_("Start, stop and restart VMs"),
+    P.VM_CHANGE: N_("Resize VMs, change their firewall, address and name, rebuild them, extend their lease"),
+    P.VM_CONSOLE: N_("Have the console output of VMs fetched, and read it"),
+    P.VM_DELETE: N_("Delete VMs"),
+    P.USAGE_VIEW: N_("See who uses how much"),
+    P.MEMBER_VIEW: N_("See the members of a tenant"),
+    P.MEMBER_MANAGE: N_("Invite members, remove them, make them owners"),
+    P.WEBHOOK_MANAGE: N_("Have a tenant's news sent to a webhook"),
+    P.PERSON_VIEW: N_("See everybody's accounts, roles and sessions"),
+    P.PERSON_MANAGE: N_("Invite anybody, give roles, close accounts, end sessions, make reset links"),
+    P.ACCESS_VIEW: N_("See this table"),
+    P.SYSTEM_VIEW: N_("See workers, queues, clouds and raw events"),
+    P.AUDIT_VIEW: N_("Read the audit"),
+    P.AUDIT_VERIFY: N_("Have the audit's chain verified"),
+    P.AUDIT_EXPORT: N_("Export the audit"),
+    P.SUPPORT_VIEW: N_(
         "Search all tenants, see all that is known of a VM, ask its cloud live, take a bundle"
     ),
-    P.FINDING_VIEW: gettext_noop("See where a cloud and the records differ"),
-    P.FINDING_SETTLE: gettext_noop("Settle such findings"),
-    P.CREDENTIAL_VIEW: gettext_noop("See how tenants sign in to their clouds, without the secrets"),
-    P.CREDENTIAL_EXAMINE: gettext_noop("Have a credential examined"),
-    P.CREDENTIAL_ROTATE: gettext_noop("Add, rotate and revoke credentials"),
-    P.TENANT_VIEW: gettext_noop("See every tenant's settings and networks"),
-    P.TENANT_MANAGE: gettext_noop("Connect, change, suspend and archive tenants, choose their networks"),
-    P.QUOTA_VIEW: gettext_noop("See a tenant's quotas, its use and requests for more"),
-    P.QUOTA_REQUEST: gettext_noop("Ask for more of a quota"),
-    P.SUPPORT_ASK: gettext_noop("Ask support for help with a VM"),
-    P.QUOTA_CHANGE: gettext_noop("Set quotas and answer requests for more"),
+    P.FINDING_VIEW: N_("See where a cloud and the records differ"),
+    P.FINDING_SETTLE: N_("Settle such findings"),
+    P.CREDENTIAL_VIEW: N_("See how tenants sign in to their clouds, without the secrets"),
+    P.CREDENTIAL_EXAMINE: N_("Have a credential examined"),
+    P.CREDENTIAL_ROTATE: N_("Add, rotate and revoke credentials"),
+    P.TENANT_VIEW: N_("See every tenant's settings and networks"),
+    P.TENANT_MANAGE: N_("Connect, change, suspend and archive tenants, choose their networks"),
+    P.QUOTA_VIEW: N_("See a tenant's quotas, its use and requests for more"),
+    P.QUOTA_REQUEST: N_("Ask for more of a quota"),
+    P.SUPPORT_ASK: N_("Ask support for help with a VM"),
+    P.QUOTA_CHANGE: N_("Set quotas and answer requests for more"),
 }
 
 

@@ -15,7 +15,7 @@ from portal.domain.store.vault import Unsealable
 from portal.post import Undelivered
 from portal.post.mail import Letter
 from portal.post.webhooks import Message
-from portal.translation import gettext, gettext_noop
+from portal.translation import N_, gettext
 
 # What messages look like; receivers may rely on what stands in them as long as it is the same.
 VERSION = 1
@@ -29,9 +29,7 @@ def step(delivery_id: UUID) -> None:
     try:
         outcome = _mail(delivery) if delivery.channel is Channel.MAIL else _webhook(delivery)
     except Unsealable:
-        deliveries.failed(
-            delivery, gettext_noop("What it needs is sealed by a lost key."), final=True, others=_none()
-        )
+        deliveries.failed(delivery, N_("What it needs is sealed by a lost key."), final=True, others=_none())
     except Undelivered as error:
         others = _same_way(delivery) if error.silent or delivery.webhook_id else _none()
         deliveries.failed(delivery, error.words, final=error.final, others=others)
@@ -53,7 +51,7 @@ def _same_way(delivery: Delivery) -> Any:
 def _mail(delivery: Delivery) -> str:
     office = outlets.office()
     if office is None:
-        raise Undelivered(gettext_noop("The portal has no mail server."), silent=True)
+        raise Undelivered(N_("The portal has no mail server."), silent=True)
     person = accounts.find(delivery.address or "")
     # Whoever has no account yet is written to as the one who invites them speaks.
     with translation.speaking(person.language if person else delivery.facts.get("language")):

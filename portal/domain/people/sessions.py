@@ -15,7 +15,7 @@ from portal.domain.people.models import Session, User
 from portal.domain.store import audit
 from portal.domain.store.db import db, now, only_writable, transaction
 from portal.domain.store.errors import NotFound
-from portal.translation import gettext, gettext_noop
+from portal.translation import N_, gettext
 
 __all__ = [
     "Session",
@@ -170,9 +170,9 @@ def device(agent: str) -> str:
     browser = next((words for mark, words in _BROWSERS if mark in agent), "")
     system = next((words for mark, words in _SYSTEMS if mark in agent), "")
     if browser or system:
-        return " on ".join(filter(None, (browser or gettext_noop("A browser"), system)))
+        return " on ".join(filter(None, (browser or N_("A browser"), system)))
     product = _PRODUCT.match(agent)
-    return product[0] if product else gettext_noop("Unknown device")
+    return product[0] if product else N_("Unknown device")
 
 
 def _note_seen(session_id: UUID) -> None:

@@ -8,73 +8,71 @@ from typing import Any
 from babel.dates import format_datetime
 
 from portal.domain.people.models import Kind
-from portal.translation import gettext_noop, spoken, translated
+from portal.translation import N_, spoken, translated
 
 # (title, text); a text that lacks one of its facts is left out.
 _WORDS: dict[Kind, tuple[str, str]] = {
-    Kind.VM_READY: (gettext_noop("{name} is ready"), gettext_noop("It answers at {address}.")),
-    Kind.VM_FAILED: (gettext_noop("{name}: {what}"), "{cause}"),
+    Kind.VM_READY: (N_("{name} is ready"), N_("It answers at {address}.")),
+    Kind.VM_FAILED: (N_("{name}: {what}"), "{cause}"),
     Kind.LEASE_ENDING: (
-        gettext_noop("The lease of {name} ends soon"),
-        gettext_noop("Its lease ends on {ends} UTC. {then}"),
+        N_("The lease of {name} ends soon"),
+        N_("Its lease ends on {ends} UTC. {then}"),
     ),
     Kind.LEASE_ENDED: (
-        gettext_noop("The lease of {name} is over"),
-        gettext_noop("It is stopped, and deleted on {gone} UTC unless you extend it."),
+        N_("The lease of {name} is over"),
+        N_("It is stopped, and deleted on {gone} UTC unless you extend it."),
     ),
-    Kind.QUOTA_ANSWERED: (gettext_noop("Your request for more in {tenant}: {answer}"), "{said}"),
-    Kind.QUOTA_ASKED: (gettext_noop("{who} asks for more in {tenant}"), "{reason}"),
+    Kind.QUOTA_ANSWERED: (N_("Your request for more in {tenant}: {answer}"), "{said}"),
+    Kind.QUOTA_ASKED: (N_("{who} asks for more in {tenant}"), "{reason}"),
     Kind.CREDENTIAL_ENDING: (
-        gettext_noop("The credential of {tenant} ends soon"),
-        gettext_noop("It ends on {ends} UTC. Afterwards nothing can be launched there until it is replaced."),
+        N_("The credential of {tenant} ends soon"),
+        N_("It ends on {ends} UTC. Afterwards nothing can be launched there until it is replaced."),
     ),
     Kind.CREDENTIAL_REFUSED: (
-        gettext_noop("OpenStack refuses the credential of {tenant}"),
-        gettext_noop("Launches wait until it is replaced; nothing is lost."),
+        N_("OpenStack refuses the credential of {tenant}"),
+        N_("Launches wait until it is replaced; nothing is lost."),
     ),
-    Kind.SUPPORT_ASKED: (gettext_noop("{who} asks for help with {name}"), "{said}"),
+    Kind.SUPPORT_ASKED: (N_("{who} asks for help with {name}"), "{said}"),
 }
 
 # What was told before `gone_at` was kept.
 _EARLIER = {Kind.LEASE_ENDED: "{then}"}
 
 # Translators: a day and a time, in the letters of Unicode's patterns for dates.
-_MOMENT = gettext_noop("dd MMMM 'at' HH:mm")
+_MOMENT = N_("dd MMMM 'at' HH:mm")
 
 # Facts that are kept as words of the portal's own, and said as their reader speaks.
 _SPOKEN = frozenset({"answer", "cause", "place", "then", "what"})
 
 # What each kind is, for whoever chooses how to be told.
 MEANINGS: dict[Kind, str] = {
-    Kind.VM_READY: gettext_noop("A VM of mine is ready"),
-    Kind.VM_FAILED: gettext_noop("A VM of mine failed"),
-    Kind.LEASE_ENDING: gettext_noop("A lease of mine ends soon"),
-    Kind.LEASE_ENDED: gettext_noop("A lease of mine is over"),
-    Kind.QUOTA_ANSWERED: gettext_noop("My request for more is answered"),
-    Kind.QUOTA_ASKED: gettext_noop("Somebody asks for more"),
-    Kind.CREDENTIAL_ENDING: gettext_noop("A credential ends soon"),
-    Kind.CREDENTIAL_REFUSED: gettext_noop("A credential is refused"),
-    Kind.SUPPORT_ASKED: gettext_noop("Somebody asks for help"),
+    Kind.VM_READY: N_("A VM of mine is ready"),
+    Kind.VM_FAILED: N_("A VM of mine failed"),
+    Kind.LEASE_ENDING: N_("A lease of mine ends soon"),
+    Kind.LEASE_ENDED: N_("A lease of mine is over"),
+    Kind.QUOTA_ANSWERED: N_("My request for more is answered"),
+    Kind.QUOTA_ASKED: N_("Somebody asks for more"),
+    Kind.CREDENTIAL_ENDING: N_("A credential ends soon"),
+    Kind.CREDENTIAL_REFUSED: N_("A credential is refused"),
+    Kind.SUPPORT_ASKED: N_("Somebody asks for help"),
 }
 
 
 # Letters with a link that lets somebody in.
 _LETTERS = {
     "invitation": {
-        "title": gettext_noop("{who} invites you to {place}"),
-        "text": gettext_noop(
+        "title": N_("{who} invites you to {place}"),
+        "text": N_(
             "Open the link to make your account, or to join with it. It works once, until {until} UTC."
         ),
-        "click": gettext_noop("Accept the invitation"),
-        "why": gettext_noop("If you expect no invitation, leave it: without a click nothing happens."),
+        "click": N_("Accept the invitation"),
+        "why": N_("If you expect no invitation, leave it: without a click nothing happens."),
     },
     "reset": {
-        "title": gettext_noop("Set your password anew"),
-        "text": gettext_noop("An administrator made this link for you. It works once, until {until} UTC."),
-        "click": gettext_noop("Set the password"),
-        "why": gettext_noop(
-            "If you didn't ask for it, tell an administrator; your present password holds until then."
-        ),
+        "title": N_("Set your password anew"),
+        "text": N_("An administrator made this link for you. It works once, until {until} UTC."),
+        "click": N_("Set the password"),
+        "why": N_("If you didn't ask for it, tell an administrator; your present password holds until then."),
     },
 }
 

@@ -18,7 +18,7 @@ from portal.domain.store.db import Base, db, transaction
 from portal.domain.store.models import MasterKey
 from portal.domain.store.pulse import Sign
 from portal.domain.store.vault import Unsealable, Vault
-from portal.translation import gettext, gettext_noop
+from portal.translation import N_, gettext
 
 logger = logging.getLogger(__name__)
 
@@ -72,9 +72,9 @@ def sign() -> Sign:
     """Whether every sealed row can be opened, for the page of the parts."""
     lost = check()
     return Sign(
-        gettext_noop("master keys"),
+        N_("master keys"),
         well=not lost,
-        detail=" ".join(map(str, lost)) or gettext_noop("all here"),
+        detail=" ".join(map(str, lost)) or N_("all here"),
     )
 
 

@@ -7,7 +7,7 @@ from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
 from portal.domain.store import volatile, wake
 from portal.domain.store.db import db
-from portal.translation import gettext_noop
+from portal.translation import N_
 
 DatabaseAway = OperationalError
 _LATE = 30.0
@@ -32,30 +32,30 @@ def _database() -> Sign:
         db.session.execute(text("SELECT 1"))
     except SQLAlchemyError as error:
         db.session.rollback()
-        return Sign(gettext_noop("database"), well=False, detail=type(error).__name__)
-    return Sign(gettext_noop("database"), well=True, detail="answers")
+        return Sign(N_("database"), well=False, detail=type(error).__name__)
+    return Sign(N_("database"), well=True, detail="answers")
 
 
 def _redis_and_beats() -> list[Sign]:
     try:
         workers, clocks = volatile.beats("worker:"), volatile.beats("clock")
     except ConnectionError:
-        unknown = gettext_noop("not known while Redis is away")
+        unknown = N_("not known while Redis is away")
         return [
-            Sign(gettext_noop("redis"), well=False, detail=gettext_noop("does not answer")),
-            Sign(gettext_noop("worker"), well=False, detail=unknown),
-            Sign(gettext_noop("clock"), well=False, detail=unknown),
+            Sign(N_("redis"), well=False, detail=N_("does not answer")),
+            Sign(N_("worker"), well=False, detail=unknown),
+            Sign(N_("clock"), well=False, detail=unknown),
         ]
     queues = [f"worker:{queue}-" for queue in (wake.VMS, wake.CHORES)]
     missing = [queue for queue in queues if not any(name.startswith(queue) for name in workers)]
     return [
-        Sign(gettext_noop("redis"), well=True, detail="answers"),
+        Sign(N_("redis"), well=True, detail="answers"),
         Sign(
-            gettext_noop("worker"),
+            N_("worker"),
             well=not missing,
             detail=f"none for {_queues(missing)}" if missing else _age(workers),
         ),
-        Sign(gettext_noop("clock"), well=bool(clocks) and min(clocks.values()) < _LATE, detail=_age(clocks)),
+        Sign(N_("clock"), well=bool(clocks) and min(clocks.values()) < _LATE, detail=_age(clocks)),
     ]
 
 
@@ -64,4 +64,4 @@ def _queues(missing: list[str]) -> str:
 
 
 def _age(beats: dict[str, float]) -> str:
-    return f"seen {min(beats.values()):.0f} s ago" if beats else gettext_noop("not seen")
+    return f"seen {min(beats.values()):.0f} s ago" if beats else N_("not seen")

@@ -16,7 +16,7 @@ from portal.domain.tenants.credentials import Credential, Standing
 from portal.domain.tenants.models import Tenant
 from portal.domain.vms import quotas
 from portal.domain.vms.models import Finding, State, Vm
-from portal.translation import gettext, gettext_noop
+from portal.translation import N_, gettext
 
 MOST_NAMED = 50
 
@@ -63,8 +63,8 @@ def archive(tenant: Tenant, *, by: User) -> None:
 
 def _delete_first(lives: Left) -> str:
     names, more = ", ".join(vm.name for vm in lives.vms[:5]), max(0, lives.count - 5)
-    some = gettext_noop("Delete its VMs first: %(names)s and %(num)s more.")
-    return gettext(some if more else gettext_noop("Delete its VMs first: %(names)s."), names=names, num=more)
+    some = N_("Delete its VMs first: %(names)s and %(num)s more.")
+    return gettext(some if more else N_("Delete its VMs first: %(names)s."), names=names, num=more)
 
 
 def restore(tenant: Tenant, *, by: User) -> None:

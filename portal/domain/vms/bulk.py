@@ -17,7 +17,7 @@ from portal.domain.vms import power, quotas, removals, vms
 from portal.domain.vms.lifecycle import Event
 from portal.domain.vms.models import State, Vm
 from portal.domain.vms.power import Action
-from portal.translation import gettext, gettext_noop, translated
+from portal.translation import N_, gettext, translated
 
 # So many at once; a page of the list holds fewer.
 MOST = 200
@@ -119,5 +119,5 @@ def _why_not_switched(act: Act, vm: Vm, by: User) -> str:
         return closed
     if Action(act) in power.actions(vm, by):
         return ""
-    word = translated(power.word(vm) or gettext_noop("without a server"))
+    word = translated(power.word(vm) or N_("without a server"))
     return gettext("It is %(power)s just now.", power=word)

@@ -12,7 +12,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from portal.translation import gettext_noop
+from portal.translation import N_
 
 
 class Turn(StrEnum):
@@ -71,11 +71,9 @@ RULES = tuple(Rule.read(row) for row in _TABLE["rule"])
 UNKNOWN = Rule(
     "unknown",
     re.compile(r"(?!)"),
-    gettext_noop("The cloud failed in a way the portal doesn't know yet."),
+    N_("The cloud failed in a way the portal doesn't know yet."),
     Turn.ADMIN,
-    gettext_noop(
-        "Show your administrator what OpenStack said, below. It is counted, so that it gets its words."
-    ),
+    N_("Show your administrator what OpenStack said, below. It is counted, so that it gets its words."),
 )
 
 

@@ -23,7 +23,7 @@ from portal.openstack.cloud import Cloud
 from portal.openstack.errors import BadCredential, NotFound, OpenStackError, Unavailable
 from portal.openstack.heat import Stack
 from portal.openstack.previews import Preview
-from portal.translation import gettext_noop
+from portal.translation import N_
 
 logger = logging.getLogger(__name__)
 
@@ -33,7 +33,7 @@ PATIENCE = timedelta(minutes=45)
 UPDATE_MINUTES = 10
 # After so long Nova doesn't know of a rebuild that it will still hear of.
 UNHEARD = timedelta(minutes=2)
-LOST = gettext_noop("What was on its disk may be lost.")
+LOST = N_("What was on its disk may be lost.")
 AT_ONCE = 200
 # What may go when an address comes or goes: nothing is kept in it.
 LOOSE = {"OS::Neutron::FloatingIP", "OS::Neutron::FloatingIPAssociation"}
@@ -94,7 +94,7 @@ def _look(change: Change, vm: Vm, cloud: Cloud) -> None:
     try:
         stack = cloud.heat.show(str(vm.stack_id), name=stack_name(vm.id))
     except NotFound:
-        ending.unknown(change, vm, gettext_noop("The VM's stack is gone from OpenStack."))
+        ending.unknown(change, vm, N_("The VM's stack is gone from OpenStack."))
         return
     goal = change.before if change.failure else change.wanted
     if stack.is_working:

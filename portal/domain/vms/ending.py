@@ -11,13 +11,13 @@ from portal.domain.store.db import db, now, transaction
 from portal.domain.vms import changes, verdicts
 from portal.domain.vms.models import Change, ChangeKind, Vm
 from portal.domain.vms.provisioning import sealed_place
-from portal.translation import gettext_noop
+from portal.translation import N_
 
 
 def came_true(change: Change, vm: Vm, told: Mapping[str, object]) -> None:
     """The cloud has it: the VM's row says so, and its parameters are what a later change goes by."""
     with transaction():
-        if not _ended(change, vm, done=True, answer=gettext_noop("Done.")):
+        if not _ended(change, vm, done=True, answer=N_("Done.")):
             return
         place = sealed_place(vm.id)
         parameters = json.loads(vault.unseal(vm.sealed, place=place)) | change.wanted

@@ -7,7 +7,7 @@ from portal.domain.store.errors import DomainError
 from portal.domain.vms import causes
 from portal.domain.vms.causes import VERSION, Click, Fix, Turn
 from portal.openstack.errors import BadCredential, NotAllowed, OpenStackError, Unavailable, without_user_data
-from portal.translation import gettext, gettext_noop, translated
+from portal.translation import N_, gettext, translated
 
 __all__ = [
     "VERSION",
@@ -25,9 +25,9 @@ __all__ = [
 LONGEST = 4000
 _REQUEST_ID = re.compile(r"\breq-[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b")
 _WHOSE = {
-    Turn.YOU: gettext_noop("you"),
-    Turn.ADMIN: gettext_noop("your administrator"),
-    Turn.OPERATOR: gettext_noop("the cloud's operator"),
+    Turn.YOU: N_("you"),
+    Turn.ADMIN: N_("your administrator"),
+    Turn.OPERATOR: N_("the cloud's operator"),
 }
 
 

@@ -14,7 +14,7 @@ from portal.domain.store import audit
 from portal.domain.store.db import db, now, only_writable
 from portal.domain.store.errors import NotFound
 from portal.domain.vms.models import Finding, FindingKind, Vm
-from portal.translation import gettext, gettext_noop
+from portal.translation import N_, gettext
 
 __all__ = [
     "Finding",
@@ -99,7 +99,7 @@ def settle_gone(tenant_id: UUID, still_there: Sequence[str], kinds: Sequence[Fin
             # A sweep doesn't see what came up while it looked.
             Finding.last_seen < now() - timedelta(seconds=1),
         )
-        .values(resolved_at=now(), answer=gettext_noop("It went away by itself."))
+        .values(resolved_at=now(), answer=N_("It went away by itself."))
         .execution_options(synchronize_session=False)
     )
 

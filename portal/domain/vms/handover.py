@@ -15,7 +15,7 @@ from portal.domain.store.db import db, now, transaction
 from portal.domain.tenants import revoking
 from portal.domain.tenants.credentials import Credential
 from portal.domain.vms.models import State, Vm
-from portal.translation import gettext_noop
+from portal.translation import N_
 
 PACE = timedelta(seconds=5)
 # No token lives longer than this on a sane cloud: what Heat does with one by then has failed already.
@@ -68,7 +68,7 @@ def _left(credential: Credential) -> str:
     try:
         jobs = wake.running_since((credential.retired_at or now()) + SKEW)
     except ConnectionError:
-        return gettext_noop("Redis doesn't answer, so nobody knows whether jobs still use it.")
+        return N_("Redis doesn't answer, so nobody knows whether jobs still use it.")
     return f"Jobs that may still use it: {jobs}." if jobs else ""
 
 

@@ -15,10 +15,10 @@ from portal.domain.vms.listed import Listed
 from portal.domain.vms.models import HeatEvent, State, Transition, Vm
 from portal.openstack.cloud import Cloud
 from portal.openstack.heat import Stack
-from portal.translation import gettext, gettext_noop, translated
+from portal.translation import N_, gettext, translated
 
 # What is done to a resource beside making it; of other actions Heat's own word stands.
-_UNDOING = {"DELETE": gettext_noop("Removing %(name)s…"), "UPDATE": gettext_noop("Changing %(name)s…")}
+_UNDOING = {"DELETE": N_("Removing %(name)s…"), "UPDATE": N_("Changing %(name)s…")}
 
 
 class Teller(StrEnum):

@@ -18,7 +18,7 @@ from portal.domain.vms.models import Finding, State, Vm
 from portal.domain.vms.remedies import Remedy
 from portal.domain.vms.rungs import RUNGS, Ask, Outcome
 from portal.openstack.errors import BadCredential, OpenStackError, Unavailable
-from portal.translation import gettext_noop
+from portal.translation import N_
 
 logger = logging.getLogger(__name__)
 
@@ -109,7 +109,7 @@ def _end(finding: Finding, outcome: Outcome) -> None:
             return
         by = db.session.get(User, UUID(asked["by_id"]))
         moved = _move(finding, outcome, asked["reason"], by)
-        words = outcome.words if moved else gettext_noop("The VM moved on meanwhile; nothing was changed.")
+        words = outcome.words if moved else N_("The VM moved on meanwhile; nothing was changed.")
         findings.tell(finding, Remedy(asked["remedy"]).value, asked["by"], words)
         finding.asked, finding.due_at = None, None
         if moved and outcome.settles:

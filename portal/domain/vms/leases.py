@@ -15,7 +15,7 @@ from portal.domain.store.db import db, now, transaction
 from portal.domain.store.errors import Refused
 from portal.domain.vms import power, quotas, removals, terms
 from portal.domain.vms.models import State, Vm
-from portal.translation import gettext, gettext_noop
+from portal.translation import N_, gettext
 
 # What is said and done so long before a lease ends, by its stage.
 WEEK, DAY, OVER = 1, 2, power.OVER
@@ -73,7 +73,7 @@ def step(vm_id: UUID) -> None:
                 vm,
                 Kind.LEASE_ENDING,
                 vm.lease_ends_at,
-                gettext_noop("Extend it, or it is stopped then and deleted a week later."),
+                N_("Extend it, or it is stopped then and deleted a week later."),
             )
     if vm.power_asked:
         wake.power(vm_id)

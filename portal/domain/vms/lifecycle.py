@@ -12,7 +12,7 @@ from portal.domain.store import audit
 from portal.domain.store.db import db, now, only_writable
 from portal.domain.vms import counts, durations, explain, news
 from portal.domain.vms.models import Finding, FindingKind, State, Transition, Vm
-from portal.translation import gettext, gettext_noop, translated
+from portal.translation import N_, gettext, translated
 
 __all__ = ["Event", "State", "actions", "allows", "born", "diagram", "fire", "pace", "stack_name"]
 
@@ -53,15 +53,15 @@ FIRST, LAST = State.REQUESTED, State.DELETED
 
 # What they are called within a sentence.
 WORDS = {
-    State.REQUESTED: gettext_noop("requested"),
-    State.PROVISIONING: gettext_noop("provisioning"),
-    State.ACTIVE: gettext_noop("active"),
-    State.ERROR: gettext_noop("error"),
-    State.DELETING: gettext_noop("deleting"),
-    State.DELETED: gettext_noop("deleted"),
+    State.REQUESTED: N_("requested"),
+    State.PROVISIONING: N_("provisioning"),
+    State.ACTIVE: N_("active"),
+    State.ERROR: N_("error"),
+    State.DELETING: N_("deleting"),
+    State.DELETED: N_("deleted"),
 }
 # How findings about a VM end with it.
-_ENDS = {State.ACTIVE: gettext_noop("It is active now."), State.DELETED: gettext_noop("It is deleted now.")}
+_ENDS = {State.ACTIVE: N_("It is active now."), State.DELETED: N_("It is deleted now.")}
 
 # Out of the way of whoever looks for what is due.
 NEVER = datetime(9999, 1, 1, tzinfo=UTC)
@@ -194,7 +194,7 @@ def born(vm: Vm, *, by: User) -> None:
             old=None,
             new=FIRST,
             event="launch",
-            cause=gettext_noop("Launched."),
+            cause=N_("Launched."),
             by_id=by.id,
         )
     )

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from portal.translation import gettext, gettext_noop, translated
+from portal.translation import N_, gettext, number, translated
 
 
 @dataclass(frozen=True)
@@ -72,11 +72,11 @@ class Line:
 
 
 WORDS = {
-    "vms": gettext_noop("VMs"),
-    "vcpus": gettext_noop("vCPU"),
-    "ram_mib": gettext_noop("memory"),
-    "gpus": gettext_noop("GPUs"),
-    "floating_ips": gettext_noop("floating IPs"),
+    "vms": N_("VMs"),
+    "vcpus": N_("vCPU"),
+    "ram_mib": N_("memory"),
+    "gpus": N_("GPUs"),
+    "floating_ips": N_("floating IPs"),
 }
 
 
@@ -138,4 +138,4 @@ def _short_of(line: Line, left: int, limit: int) -> str:
 
 
 def _said(name: str, amount: int) -> str:
-    return f"{amount / 1024:,.1f} GiB".replace(".0 ", " ") if name == "ram_mib" else f"{amount:,}"
+    return f"{number(amount / 1024, '#,##0.#')} GiB" if name == "ram_mib" else number(amount)

@@ -20,7 +20,7 @@ from portal.openstack.cloud import Cloud
 from portal.openstack.errors import NotFound, OpenStackError, Unavailable
 from portal.openstack.heat import Stack, StackEvent, StackResource
 from portal.openstack.nova import InstanceAction, Server
-from portal.translation import gettext, gettext_noop
+from portal.translation import N_, gettext
 
 READ_TIMEOUT = 4.0
 # Whatever isn't asked by then is left out.
@@ -97,13 +97,13 @@ def _ask_all(vm: Vm, cloud: Cloud, live: Live) -> None:
         except OpenStackError as error:
             live.troubles[name] = explain.trouble(error)
 
-    part(gettext_noop("Stack"), lambda: _stack(vm, cloud, live))
-    part(gettext_noop("Heat events"), lambda: _events(cloud, live))
-    part(gettext_noop("Resources"), lambda: _resources(cloud, live))
+    part(N_("Stack"), lambda: _stack(vm, cloud, live))
+    part(N_("Heat events"), lambda: _events(cloud, live))
+    part(N_("Resources"), lambda: _resources(cloud, live))
     if server_id := _server_id(vm, live):
-        part(gettext_noop("Server"), lambda: _server(server_id, cloud, live))
-        part(gettext_noop("Nova actions"), lambda: _actions(vm, server_id, cloud, live))
-        part(gettext_noop("Console output"), lambda: _console(server_id, cloud, live))
+        part(N_("Server"), lambda: _server(server_id, cloud, live))
+        part(N_("Nova actions"), lambda: _actions(vm, server_id, cloud, live))
+        part(N_("Console output"), lambda: _console(server_id, cloud, live))
 
 
 def _stack(vm: Vm, cloud: Cloud, live: Live) -> None:

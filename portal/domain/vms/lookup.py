@@ -18,7 +18,7 @@ from portal.domain.store.db import db
 from portal.domain.store.models import AuditEntry
 from portal.domain.tenants.models import Tenant
 from portal.domain.vms.models import HeatEvent, ServerAction, State, Transition, Vm
-from portal.translation import gettext, gettext_noop, translated
+from portal.translation import N_, gettext, translated
 
 MOST, MOST_LOOKED_AT = 50, 500
 SHORTEST, SHORTEST_ID = 2, 6
@@ -36,15 +36,15 @@ _SHOWN = (
 )
 
 # What stands in a VM's row: the words for the whole of it, and for how it begins.
-_NAME_BEGINS = gettext_noop("name begins so")
+_NAME_BEGINS = N_("name begins so")
 _COLUMNS = (
-    (Vm.name, gettext_noop("name is %(text)s"), _NAME_BEGINS),
+    (Vm.name, N_("name is %(text)s"), _NAME_BEGINS),
     (
         Vm.private_ip,
-        gettext_noop("private address is %(text)s"),
-        gettext_noop("private address begins so"),
+        N_("private address is %(text)s"),
+        N_("private address begins so"),
     ),
-    (Vm.public_ip, gettext_noop("public address is %(text)s"), gettext_noop("public address begins so")),
+    (Vm.public_ip, N_("public address is %(text)s"), N_("public address begins so")),
 )
 
 Text = InstrumentedAttribute[str] | InstrumentedAttribute[str | None]

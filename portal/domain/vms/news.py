@@ -10,19 +10,19 @@ from portal.domain.store.db import db
 from portal.domain.tenants.models import Answer, QuotaRequest, Tenant
 from portal.domain.vms import explain
 from portal.domain.vms.models import State, Vm
-from portal.translation import gettext_noop
+from portal.translation import N_
 
 # Facts that are kept, and said to each reader in their language.
 _FAILED = {
-    State.ACTIVE: gettext_noop("it is gone from the cloud"),
-    State.DELETING: gettext_noop("it could not be deleted"),
+    State.ACTIVE: N_("it is gone from the cloud"),
+    State.DELETING: N_("it could not be deleted"),
 }
-_NOT_LAUNCHED = gettext_noop("the launch failed")
+_NOT_LAUNCHED = N_("the launch failed")
 _ADDRESSES = ("public_ip", "private_ip")
 _ANSWERS = {
-    Answer.APPROVED: gettext_noop("granted"),
-    Answer.CHANGED: gettext_noop("granted in part"),
-    Answer.REFUSED: gettext_noop("refused"),
+    Answer.APPROVED: N_("granted"),
+    Answer.CHANGED: N_("granted in part"),
+    Answer.REFUSED: N_("refused"),
 }
 
 

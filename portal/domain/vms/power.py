@@ -22,7 +22,7 @@ from portal.domain.vms.models import State, Vm
 from portal.openstack.cloud import Cloud
 from portal.openstack.errors import Conflict, NotFound, OpenStackError
 from portal.openstack.nova import Server
-from portal.translation import gettext, gettext_noop
+from portal.translation import N_, gettext
 
 PATIENCE = timedelta(minutes=3)
 # The stage of a lease that has ended (see leases).
@@ -72,32 +72,32 @@ _DOES: dict[Action, Callable[[Cloud, str], None]] = {
 
 # What people call it: while an action is on its way, and at rest by Nova's status.
 _UNDERWAY = {
-    Action.START: gettext_noop("starting"),
-    Action.STOP: gettext_noop("stopping"),
-    **dict.fromkeys((Action.REBOOT, Action.RESET), gettext_noop("rebooting")),
+    Action.START: N_("starting"),
+    Action.STOP: N_("stopping"),
+    **dict.fromkeys((Action.REBOOT, Action.RESET), N_("rebooting")),
 }
 _AT_REST = {
-    "ACTIVE": gettext_noop("running"),
-    "SHUTOFF": gettext_noop("stopped"),
-    "REBOOT": gettext_noop("rebooting"),
-    "HARD_REBOOT": gettext_noop("rebooting"),
-    "REBUILD": gettext_noop("rebuilding"),
-    "PAUSED": gettext_noop("paused"),
-    "SUSPENDED": gettext_noop("paused"),
-    "ERROR": gettext_noop("crashed"),
+    "ACTIVE": N_("running"),
+    "SHUTOFF": N_("stopped"),
+    "REBOOT": N_("rebooting"),
+    "HARD_REBOOT": N_("rebooting"),
+    "REBUILD": N_("rebuilding"),
+    "PAUSED": N_("paused"),
+    "SUSPENDED": N_("paused"),
+    "ERROR": N_("crashed"),
 }
 _REFUSED = {
-    Action.START: gettext_noop("%(name)s can't be asked to start now."),
-    Action.STOP: gettext_noop("%(name)s can't be asked to stop now."),
-    Action.REBOOT: gettext_noop("%(name)s can't be asked to reboot now."),
-    Action.RESET: gettext_noop("%(name)s can't be asked to reset now."),
+    Action.START: N_("%(name)s can't be asked to start now."),
+    Action.STOP: N_("%(name)s can't be asked to stop now."),
+    Action.REBOOT: N_("%(name)s can't be asked to reboot now."),
+    Action.RESET: N_("%(name)s can't be asked to reset now."),
 }
 # Kept on the VM.
 _NOT_SEEN = {
-    Action.START: gettext_noop("The server didn't start within 3 minutes."),
-    Action.STOP: gettext_noop("The server didn't stop within 3 minutes."),
-    Action.REBOOT: gettext_noop("The server didn't reboot within 3 minutes."),
-    Action.RESET: gettext_noop("The server didn't reset within 3 minutes."),
+    Action.START: N_("The server didn't start within 3 minutes."),
+    Action.STOP: N_("The server didn't stop within 3 minutes."),
+    Action.REBOOT: N_("The server didn't reboot within 3 minutes."),
+    Action.RESET: N_("The server didn't reset within 3 minutes."),
 }
 
 
@@ -170,7 +170,7 @@ def step(vm_id: UUID) -> None:
         try:
             _advance(vm, Action(str(vm.power_asked)))
         except NotFound:
-            _done(vm, trouble=gettext_noop("The server is gone from OpenStack."))
+            _done(vm, trouble=N_("The server is gone from OpenStack."))
         except (OpenStackError, DomainError) as error:
             _later(vm, explain.trouble(error))
         else:

@@ -17,7 +17,7 @@ from portal.domain.vms.models import FindingKind, State, Vm
 from portal.openstack.cloud import Cloud
 from portal.openstack.errors import BadRequest, Conflict, NotAllowed, NotFound, OverQuota, Unavailable
 from portal.openstack.heat import Stack
-from portal.translation import gettext_noop
+from portal.translation import N_
 
 logger = logging.getLogger(__name__)
 
@@ -77,7 +77,7 @@ def remove(vm: Vm, cloud: Cloud) -> None:
     elif vm.stack_id is None and _may_still_come(vm):
         claims.put_back([vm])
     else:
-        gone(vm, gettext_noop("Its stack is gone."))
+        gone(vm, N_("Its stack is gone."))
 
 
 def gone(vm: Vm, cause: str) -> None:
@@ -111,7 +111,7 @@ def _send(vm: Vm, cloud: Cloud) -> None:
             # A deletion that was asked for meanwhile goes on.
             if vm.state is State.REQUESTED:
                 lifecycle.fire(
-                    vm, Event.FAILED, cause=gettext_noop("Heat refused to create the stack."), changes=refused
+                    vm, Event.FAILED, cause=N_("Heat refused to create the stack."), changes=refused
                 )
     except Unavailable as error:
         if not error.maybe_done:
@@ -127,7 +127,7 @@ def _accepted(vm: Vm, stack_id: str) -> None:
         fired = lifecycle.fire(
             vm,
             Event.ACCEPTED,
-            cause=gettext_noop("Heat accepted the stack."),
+            cause=N_("Heat accepted the stack."),
             changes={"stack_id": stack_id, "trouble": None, "checked_at": now()},
         )
         if not fired:
@@ -196,7 +196,7 @@ def _earlier_stuck(vm: Vm, stack: Stack, cloud: Cloud) -> None:
         _write(vm, delete_tries=vm.delete_tries + 1, look_at=now() + pause, trouble=trouble)
         return
     proof = deletions.proof(stack, cloud)
-    cause = gettext_noop("Heat failed to delete the stack of the earlier attempt.")
+    cause = N_("Heat failed to delete the stack of the earlier attempt.")
     changes = {"failure": explain.clean(stack.reason), "delete_tries": 0, "trouble": None}
     with transaction():
         if vm.state is State.REQUESTED and lifecycle.fire(vm, Event.FAILED, cause=cause, changes=changes):

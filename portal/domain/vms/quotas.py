@@ -16,7 +16,7 @@ from portal.domain.tenants import standing
 from portal.domain.tenants.models import Tenant
 from portal.domain.vms.limits import WORDS, Ceiling, Line, exceeded, explain, shortage
 from portal.domain.vms.models import State, Vm
-from portal.translation import gettext
+from portal.translation import gettext, number
 
 __all__ = ["WORDS", "Ceiling", "Line", "explain", "shortage"]
 
@@ -143,7 +143,9 @@ def check(wanted: Mapping[str, int]) -> None:
     """Raises Refused, with the field, for a number that can't be a limit."""
     for name, limit in wanted.items():
         if not 0 <= limit <= LARGEST:
-            raise Refused(gettext("Give a whole number from 0 to %(most)s.", most=f"{LARGEST:,}"), field=name)
+            raise Refused(
+                gettext("Give a whole number from 0 to %(most)s.", most=number(LARGEST)), field=name
+            )
 
 
 def put(tenant_id: UUID, wanted: Mapping[str, int], *, by: User, **why: object) -> list[str]:

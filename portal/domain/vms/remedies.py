@@ -17,7 +17,7 @@ from portal.domain.vms import blockers, findings, lifecycle
 from portal.domain.vms.findings import IGNORED
 from portal.domain.vms.lifecycle import Event
 from portal.domain.vms.models import Finding, FindingKind, State, Vm
-from portal.translation import gettext, gettext_noop
+from portal.translation import N_, gettext
 
 _ADOPTABLE = [State.PROVISIONING, State.ACTIVE, State.ERROR]
 
@@ -176,7 +176,7 @@ def _adopt(settling: _Settling) -> str | None:
     )
     if not moved.rowcount:  # type: ignore[attr-defined]  # an UPDATE answers a CursorResult
         raise Refused(gettext("The VM isn't in a state in which a stack can be adopted."))
-    return gettext_noop("The stack was adopted.")
+    return N_("The stack was adopted.")
 
 
 def _retry_delete(settling: _Settling) -> str | None:
@@ -184,13 +184,13 @@ def _retry_delete(settling: _Settling) -> str | None:
     if not lifecycle.fire(
         vm,
         Event.DELETE,
-        cause=gettext_noop("An admin had the deletion tried again."),
+        cause=N_("An admin had the deletion tried again."),
         by=settling.by,
         changes={"failure": None, "delete_sent_at": None, "delete_tries": 0},
     ):
         words = gettext("%(name)s is %(state)s now, so its deletion can't be tried again.", **_now(vm))
         raise Refused(words)
-    words = gettext_noop("The deletion was asked for again.")
+    words = N_("The deletion was asked for again.")
     findings.tell(settling.finding, settling.remedy.value, settling.by.email, words)
     return None
 
@@ -209,9 +209,7 @@ def _give_up(settling: _Settling) -> str | None:
     left = ", ".join(left_behind(vm, settling.finding)) or "nothing known"
     words = f"Given up: {settling.reason} Left behind: {left}."
     if vm.state is State.ERROR:
-        lifecycle.fire(
-            vm, Event.DELETE, cause=gettext_noop("An admin gives the deletion up."), by=settling.by
-        )
+        lifecycle.fire(vm, Event.DELETE, cause=N_("An admin gives the deletion up."), by=settling.by)
         db.session.refresh(vm)
     changes = {"deleted_at": now(), "failure": None, "trouble": None}
     if not lifecycle.fire(vm, Event.GONE, cause=words, by=settling.by, changes=changes):

@@ -19,13 +19,13 @@ from portal.domain.vms import lifecycle, vms
 from portal.domain.vms.lifecycle import Event
 from portal.domain.vms.listed import Listed
 from portal.domain.vms.models import State, Vm
-from portal.translation import gettext, gettext_noop
+from portal.translation import N_, gettext
 
 # So long a person may think better of it.
 WINDOW = timedelta(seconds=30)
 # So often a list that shows such a VM asks for news, in seconds.
 PACE = 2.0
-ASKED, LEASE_ENDED = gettext_noop("Deletion was asked for."), gettext_noop("Its lease ended.")
+ASKED, LEASE_ENDED = N_("Deletion was asked for."), N_("Its lease ended.")
 ENDED = (State.DELETING, State.DELETED)
 AT_ONCE = 200
 

@@ -15,12 +15,12 @@ from portal.domain.store.db import db, now, transaction
 from portal.domain.store.errors import NotFound, Refused
 from portal.domain.tenants.models import Answer, QuotaRequest, Tenant
 from portal.domain.vms import news, quotas
-from portal.translation import gettext, gettext_noop, translated
+from portal.translation import N_, gettext, translated
 
 __all__ = ["Answer", "QuotaRequest"]
 
 SHOWN = 50
-ANSWERED = gettext_noop("It was answered or withdrawn meanwhile.")
+ANSWERED = N_("It was answered or withdrawn meanwhile.")
 
 
 def ask(tenant: Tenant, wanted: Mapping[str, int], reason: str, *, by: User) -> QuotaRequest:

@@ -14,21 +14,21 @@ from portal.domain.tenants.models import NetworkProfile, Tenant
 from portal.domain.vms import answers, lifecycle, names, particulars, presets, quotas
 from portal.domain.vms.models import LaunchDraft, Vm
 from portal.domain.vms.particulars import Particulars
-from portal.translation import gettext, gettext_noop, translated
+from portal.translation import N_, gettext, translated
 
 QUOTA, TENANT, AGAIN = "quota", "tenant", "again"
 # What is wrong with a choice, by what is chosen.
 _MISSING = {
-    "image": gettext_noop("Choose the image."),
-    "size": gettext_noop("Choose the size."),
-    "network": gettext_noop("Choose the network."),
-    "subnet": gettext_noop("Choose the subnet."),
+    "image": N_("Choose the image."),
+    "size": N_("Choose the size."),
+    "network": N_("Choose the network."),
+    "subnet": N_("Choose the subnet."),
 }
 _GONE = {
-    "image": gettext_noop("The image you chose is no longer offered by the cloud. Choose another."),
-    "size": gettext_noop("The size you chose is no longer offered by the cloud. Choose another."),
-    "network": gettext_noop("The network you chose is no longer offered by the cloud. Choose another."),
-    "subnet": gettext_noop("The subnet you chose is no longer offered by the cloud. Choose another."),
+    "image": N_("The image you chose is no longer offered by the cloud. Choose another."),
+    "size": N_("The size you chose is no longer offered by the cloud. Choose another."),
+    "network": N_("The network you chose is no longer offered by the cloud. Choose another."),
+    "subnet": N_("The subnet you chose is no longer offered by the cloud. Choose another."),
 }
 # Problems of the launch as a whole, which no field of the wizard mends.
 WHOLE = frozenset({QUOTA, TENANT, AGAIN})

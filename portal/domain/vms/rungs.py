@@ -15,7 +15,7 @@ from portal.domain.vms.remedies import Remedy, removable
 from portal.openstack.cloud import Cloud
 from portal.openstack.errors import Conflict, NotAllowed, NotFound
 from portal.openstack.heat import Stack
-from portal.translation import gettext_noop
+from portal.translation import N_
 
 # How long Heat may take to begin a check, and a check or a deletion to end.
 SHOW_TIME, STEP_TIME = timedelta(seconds=30), timedelta(minutes=3)
@@ -80,7 +80,7 @@ def check(ask: Ask, cloud: Cloud) -> Outcome | Notes:
     """Has Heat compare the stack with what is there; a stack that turns out whole ends the finding."""
     stack = _stack(cloud, ask.finding.subject)
     if stack is None:
-        return Outcome(gettext_noop("Nothing is checked: the stack is gone. The VM shows it in a moment."))
+        return Outcome(N_("Nothing is checked: the stack is gone. The VM shows it in a moment."))
     if stack.action == "DELETE":
         return Outcome(f"Nothing is checked: somebody has Heat delete the stack ({stack.status}).")
     seen = _checked(ask, cloud, stack)
@@ -179,13 +179,13 @@ def delete_stray(ask: Ask, cloud: Cloud) -> Outcome | Notes:
     try:
         thing, ours = _stray(finding, cloud)
     except NotFound:
-        return Outcome(gettext_noop("It was gone already."), settles=True)
+        return Outcome(N_("It was gone already."), settles=True)
     if thing is None:
-        return Outcome(gettext_noop("Not deleted: it doesn't bear the mark any more."))
+        return Outcome(N_("Not deleted: it doesn't bear the mark any more."))
     with_stack = [thing.vm_id for one in cloud.heat.by_tag(stack_name(thing.vm_id)) if not one.is_deleted]
     owner = strays.owners(finding.tenant_id, [thing.vm_id]).get(thing.vm_id)
     if not strays.is_stray(thing, owner, with_stack):
-        return Outcome(gettext_noop("Not deleted: it belongs to a VM or a stack again."))
+        return Outcome(N_("Not deleted: it belongs to a VM or a stack again."))
     way = blockers.PORT if finding.kind is FindingKind.STRAY_PORT else blockers.FLOATING_IP
     if user := blockers.used_by(way, cloud, thing.id, ours):
         return Outcome(f"Not deleted: {user} uses it.")
@@ -219,7 +219,7 @@ def restore(ask: Ask, cloud: Cloud) -> Outcome | Notes:
     if ask.finding.kind is FindingKind.STATUS_DIFFERS:
         return _accept(ask, cloud)
     if vm is None or vm.state is not State.ERROR:
-        return Outcome(gettext_noop("Nothing to mark: the VM isn't in error any more."))
+        return Outcome(N_("Nothing to mark: the VM isn't in error any more."))
     stack = _stack(cloud, vm.stack_id) if vm.stack_id else None
     if stack is None:
         return _gone(vm, cloud)
@@ -241,12 +241,10 @@ def _accept(ask: Ask, cloud: Cloud) -> Outcome | Notes:
     """Takes over what Nova has of an active VM whose stack isn't whole."""
     vm, stack = ask.vm, _stack(cloud, ask.finding.subject)
     if vm is None or vm.state is not State.ACTIVE:
-        return Outcome(gettext_noop("Nothing is marked: the VM isn't active any more."))
+        return Outcome(N_("Nothing is marked: the VM isn't active any more."))
     if stack is None or stack.action == "DELETE":
         return Outcome(
-            gettext_noop(
-                "Nothing is marked: the stack goes, or is gone. The VM follows it, or is deleted here."
-            )
+            N_("Nothing is marked: the stack goes, or is gone. The VM follows it, or is deleted here.")
         )
     seen = {
         name: told
@@ -256,9 +254,7 @@ def _accept(ask: Ask, cloud: Cloud) -> Outcome | Notes:
     server = verdicts.server(cloud, seen.get("server_id") or vm.server_id)
     if server is None:
         return Outcome(
-            gettext_noop(
-                "Nothing is marked: the server is gone, which the VM shows when it is looked at next."
-            )
+            N_("Nothing is marked: the server is gone, which the VM shows when it is looked at next.")
         )
     words = f"{MARKED}the server is {server.status}. A stack that fails again is a finding again."
     return Outcome(words, settles=True, seen=seen | {"server_id": server.id, "power": server.status})

@@ -19,10 +19,10 @@ from portal.domain.vms.models import FindingKind, State, Vm
 from portal.domain.vms.provisioning import SHOW_TIME
 from portal.openstack.cloud import Cloud
 from portal.openstack.neutron import FloatingIp, Port
-from portal.translation import gettext_noop
+from portal.translation import N_
 
 # What a record says of a mark that no VM bears.
-NOBODY = gettext_noop("no VM of this tenant")
+NOBODY = N_("no VM of this tenant")
 KINDS = (FindingKind.STRAY_PORT, FindingKind.STRAY_FLOATING_IP)
 
 

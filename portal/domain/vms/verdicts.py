@@ -17,7 +17,7 @@ from portal.openstack.cloud import Cloud
 from portal.openstack.errors import NotFound, OpenStackError
 from portal.openstack.heat import Stack
 from portal.openstack.nova import Server
-from portal.translation import gettext_noop
+from portal.translation import N_
 
 # A stack that doesn't begin its deletion within this time is asked again.
 DELETE_SHOW_TIME = timedelta(seconds=30)
@@ -84,10 +84,10 @@ def _verdict(vm: Vm, stack: Stack, cloud: Cloud) -> Verdict:
             return NOT_YET
         facts = {"active_at": now(), "power": "ACTIVE", "failure": None}
         seen = outputs(cloud.heat.outputs(stack.id))
-        return Verdict(Event.COMPLETED, gettext_noop("Heat completed the stack."), seen | facts)
+        return Verdict(Event.COMPLETED, N_("Heat completed the stack."), seen | facts)
     if vm.state is State.PROVISIONING and stack.has_failed:
         failed = {"failure": explain.clean(stack.reason)} | _known_by(stack, cloud)
-        return Verdict(Event.FAILED, gettext_noop("Heat failed to create the stack."), failed)
+        return Verdict(Event.FAILED, N_("Heat failed to create the stack."), failed)
     return _impatience(vm, stack, cloud)
 
 
@@ -115,7 +115,7 @@ def _failed_deletion(vm: Vm, stack: Stack, cloud: Cloud) -> Verdict:
         )
     return Verdict(
         Event.FAILED,
-        gettext_noop("Heat failed to delete the stack."),
+        N_("Heat failed to delete the stack."),
         {"failure": explain.clean(stack.reason), "delete_sent_at": None},
         (FindingKind.STUCK_DELETE, stack.id, deletions.proof(stack, cloud)),
     )
@@ -163,9 +163,9 @@ def _missing(vm: Vm, judged: State, cloud: Cloud) -> bool:
     if stack:
         history.collect(vm, stack, cloud)
     if judged is State.DELETING:
-        provisioning.gone(vm, gettext_noop("Its stack is gone."))
+        provisioning.gone(vm, N_("Its stack is gone."))
         return True
-    words = gettext_noop("The stack was deleted in OpenStack, outside the portal.")
+    words = N_("The stack was deleted in OpenStack, outside the portal.")
     if judged is State.ACTIVE:
         return _write(vm, judged, _vanished(words, "stack", str(vm.stack_id)))
     return _write(vm, judged, Verdict(Event.FAILED, words, {"failure": words, "power": None}))
@@ -195,7 +195,7 @@ def _lost_server(vm: Vm, stack: Stack, cloud: Cloud) -> bool:
     if seen["server_id"] != vm.server_id and (made := server(cloud, seen["server_id"])):
         claims.put_back([vm], **seen, power=made.status, stack_status=stack.status)
         return True
-    words = gettext_noop("The server was deleted in OpenStack, outside the portal.")
+    words = N_("The server was deleted in OpenStack, outside the portal.")
     vanished = _vanished(words, "server", str(vm.server_id))
     return _write(vm, State.ACTIVE, vanished, stack_status=stack.status)
 

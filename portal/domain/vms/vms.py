@@ -14,7 +14,7 @@ from portal.domain.vms import lifecycle, power, quotas, retrying
 from portal.domain.vms.lifecycle import Event
 from portal.domain.vms.listed import Listed
 from portal.domain.vms.models import State, Vm
-from portal.translation import gettext, gettext_noop
+from portal.translation import N_, gettext
 
 __all__ = ["Event", "State", "Vm", "actions", "ask", "get", "is_awaiting", "wait"]
 
@@ -80,8 +80,8 @@ def is_awaiting(user: User, tenant_id: UUID) -> bool:
 
 def _cause(event: Event) -> str:
     if event is Event.DELETE:
-        return gettext_noop("Deletion was asked for.")
-    return gettext_noop("Another try was asked for.")
+        return N_("Deletion was asked for.")
+    return N_("Another try was asked for.")
 
 
 def _changes(vm: Vm, event: Event) -> dict[str, object]:

@@ -21,7 +21,7 @@ from portal.domain.vms.answers import ONLY_SOME
 from portal.domain.vms.changes import Wish
 from portal.domain.vms.models import ChangeKind, Vm
 from portal.domain.vms.provisioning import sealed_place
-from portal.translation import gettext, gettext_noop
+from portal.translation import N_, gettext
 
 
 @dataclass(frozen=True)
@@ -134,7 +134,7 @@ def address(vm: Vm, *, wanted: bool) -> Wish:
     if wanted and (words := no_address(vm)):
         raise Refused(words)
     kind = ChangeKind.ATTACH if wanted else ChangeKind.DETACH
-    words = gettext_noop("A public address") if wanted else f"No public address ({vm.public_ip} is released)"
+    words = N_("A public address") if wanted else f"No public address ({vm.public_ip} is released)"
     amount = replace(_like(vm), floating_ips=int(wanted))
     given = {name_of(vm, Role.FLOATING_IP): wanted}
     template, known = template_of(vm), parameters(vm)

@@ -16,7 +16,7 @@ from portal.domain.people.access import Permission
 from portal.domain.vms import findings, remedies
 from portal.domain.vms.findings import Finding
 from portal.domain.vms.remedies import Remedy
-from portal.translation import N_, gettext
+from portal.translation import N_, gettext, translated
 from portal.web.admin import words
 from portal.web.forms import accepted
 from portal.web.guards import needs
@@ -84,7 +84,7 @@ def settle(finding_id: UUID, remedy: str) -> ResponseReturnValue:
     if form.errors:
         page = "admin/delete_found.html" if wanted in words.PREVIEWED else "admin/finding.html"
         return render_template(page, **_facts(finding), remedy=wanted, forms=forms), 422
-    flash(words.cure(wanted, finding.kind).done, "good")
+    flash(translated(words.cure(wanted, finding.kind).done), "good")
     return redirect(url_for(".show", finding_id=finding.id))
 
 
@@ -94,12 +94,12 @@ def proof(finding: Finding) -> Iterator[tuple[str, list[str]]]:
         seen = [_line(each) for each in (value if isinstance(value, list) else [value])]
         if key in {"created", "changed"} and value:
             seen = [f"{datetime.fromisoformat(value):%Y-%m-%d %H:%M:%S} UTC"]
-        yield words.PROOF.get(key, key.replace("_", " ").capitalize()), seen or ["none"]
+        yield translated(words.PROOF.get(key, key.replace("_", " ").capitalize())), seen or [gettext("none")]
 
 
 def _line(value: Any) -> str:
     if not isinstance(value, Mapping):
-        return "not known" if value is None else str(value)
+        return gettext("not known") if value is None else str(value)
     head = " ".join(str(value[key]) for key in ("resource", "id") if value.get(key))
     kind = f" ({value['type']})" if value.get("type") else ""
     holder = " " + gettext("Held by %(holder)s.", holder=value["holder"]) if value.get("holder") else ""

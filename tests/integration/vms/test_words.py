@@ -46,9 +46,9 @@ class Loud(NullTranslations):
 
 @pytest.fixture
 def loud(app: object, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setitem(translation.LANGUAGES, "loud", "Loud")
+    monkeypatch.setitem(translation.LANGUAGES, "eo", "Loud")
     monkeypatch.setattr(translation, "_find", [lambda _: Loud()])
-    with translation.speaking("loud"):
+    with translation.speaking("eo"):
         yield
 
 

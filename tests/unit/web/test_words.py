@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
+from portal import translation
 from portal.config import ROOT
 from portal.web import filters, paths
 
@@ -117,3 +118,15 @@ def test_addresses_of_ours_are(wanted: str) -> None:
 def test_the_path_of_an_address() -> None:
     assert paths.path_of("https://portal.example/vms/?q=a#top") == "/vms/?q=a"
     assert paths.path_of("") == ""
+
+
+def test_numbers_are_written_as_in_the_language_of_the_page() -> None:
+    assert (filters.number(12_345), filters.gib(1.5), filters.mib(1_200_000)) == (
+        "12,345",
+        "1.5 GiB",
+        "1,171.9 GiB",
+    )
+    with translation.speaking("de"):
+        said = (filters.number(12_345), filters.gib(1.5), filters.mib(1_200_000))
+        assert said == ("12.345", "1,5 GiB", "1.171,9 GiB")
+    assert filters.number(12_345) == "12,345"
