@@ -9,6 +9,7 @@ from markupsafe import Markup
 
 from portal import translation
 from portal.domain.store.db import now
+from portal.domain.vms import kept
 from portal.translation import N_, SOURCE, gettext, spoken, translated, translated_count
 
 _GIVEN = ("vcpus", "ram_mib", "disk_gib", "gpus")
@@ -42,6 +43,7 @@ def install(app: Flask) -> None:
         capacity=capacity,
         amid=amid,
         translated=translated,
+        kept=kept.said,
     )
     app.jinja_env.globals["plural"] = plural
     app.jinja_env.trim_blocks = True

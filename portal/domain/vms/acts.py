@@ -10,6 +10,7 @@ from sqlalchemy import select
 from portal.domain.people.models import User
 from portal.domain.store.db import db
 from portal.domain.store.models import AuditEntry
+from portal.domain.vms import kept
 from portal.domain.vms.models import Vm
 from portal.translation import N_, gettext, ngettext, translated
 
@@ -108,7 +109,7 @@ def detail(action: str, facts: Mapping[str, Any]) -> str:
         return f"“{facts['said']}”"
     if "what" not in facts:
         return ", ".join(f"{name}: {value}" for name, value in facts.items() if name not in _OURS)
-    return " ".join(filter(None, (f"{translated(facts['what'])}.", translated(facts.get("why", "")))))
+    return " ".join(filter(None, (f"{kept.said(facts['what'])}.", kept.said(facts.get("why")))))
 
 
 def _described(before: Mapping[str, Any], after: Mapping[str, Any]) -> str:

@@ -17,11 +17,11 @@ from portal.domain.people.access import Permission
 from portal.domain.people.models import User
 from portal.domain.store.db import db
 from portal.domain.store.models import AuditEntry
-from portal.domain.vms import acts, explain, serveractions, vms
+from portal.domain.vms import acts, explain, kept, serveractions, vms
 from portal.domain.vms.models import HeatEvent, ServerAction, Transition, Vm
 from portal.openstack.heat import StackEvent, StackResource
 from portal.openstack.nova import InstanceAction
-from portal.translation import gettext, translated
+from portal.translation import gettext
 
 MOST_ACTS, MOST_EVENTS = 500, 2000
 # A move and the audit of it are written in one transaction.
@@ -167,7 +167,7 @@ def _move(move: Transition, act: AuditEntry | None) -> Line:
         "failure": move.failure,
         "audit": _raw(act) if act else None,
     }
-    said = f"{translated(move.cause)} {move.failure or ''}".strip()
+    said = f"{kept.said(move.cause)} {move.failure or ''}".strip()
     title = f"{move.old or 'new'} → {move.new}"
     who = move.by.email if move.by else "portal"
     ours = [act.request_id] if act and act.request_id else []

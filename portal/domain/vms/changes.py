@@ -17,9 +17,9 @@ from portal.domain.store import audit, wake
 from portal.domain.store.db import db, now, transaction
 from portal.domain.store.errors import Refused
 from portal.domain.tenants import standing
-from portal.domain.vms import quotas
+from portal.domain.vms import kept, quotas
 from portal.domain.vms.models import Change, ChangeKind, State, Vm
-from portal.translation import gettext, translated
+from portal.translation import gettext
 
 __all__ = ["Change", "ChangeKind", "Wish", "ask", "latest", "why_not", "why_not_after"]
 
@@ -84,7 +84,7 @@ def why_not_after(found: Change | None, vm: Vm, user: User, kind: ChangeKind | N
         return gettext("Its power is being switched just now.")
     if vm.power not in (STEADY | BROKEN if kind is ChangeKind.REBUILD else STEADY):
         return gettext("Its server is neither running nor stopped just now.")
-    title = translated(found.title) if found and found.is_open else ""
+    title = kept.said(found.title) if found and found.is_open else ""
     return gettext("A change is on its way: %(title)s.", title=title) if title else ""
 
 

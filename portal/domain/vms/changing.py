@@ -16,7 +16,7 @@ from portal.domain.store import wake
 from portal.domain.store.db import db, now, transaction
 from portal.domain.store.errors import DomainError
 from portal.domain.tenants import circuits, clouds
-from portal.domain.vms import claims, ending, explain, history
+from portal.domain.vms import claims, ending, explain, history, kept
 from portal.domain.vms.lifecycle import stack_name
 from portal.domain.vms.models import Change, ChangeKind, State, Vm
 from portal.openstack.cloud import Cloud
@@ -72,7 +72,7 @@ def release(change_id: UUID) -> None:
 
 def _advance(change: Change, vm: Vm) -> None:
     if vm.state is not State.ACTIVE:
-        ending.unknown(change, vm, f"It was given up: the VM is {vm.state.value} now.")
+        ending.unknown(change, vm, kept.GIVEN_UP % {"state": vm.state.value})
     elif now() - change.asked_at > PATIENCE:
         _give_up(change, vm)
     else:
@@ -130,7 +130,9 @@ def _judge(change: Change, vm: Vm, stack: Stack, cloud: Cloud) -> None:
             reason = f"{reason} {LOST}"
         _write(change.id, failure=reason, sent_at=None, due_at=now(), trouble=None)
     else:
-        ending.unknown(change, vm, f"{change.failure} It could not be undone: {explain.clean(stack.reason)}")
+        ending.unknown(
+            change, vm, kept.NOT_UNDONE % {"why": change.failure, "problem": explain.clean(stack.reason)}
+        )
 
 
 def _rebuild(change: Change, vm: Vm, stack: Stack, cloud: Cloud) -> None:
@@ -152,7 +154,7 @@ def _watch(change: Change, vm: Vm, stack: Stack, cloud: Cloud, *, has_failed: bo
     if server.status == "REBUILD" or server.task_state:
         _write(change.id, due_at=now() + PACE, trouble=None)
     elif has_failed or server.status == "ERROR":
-        ending.unknown(change, vm, f"OpenStack couldn't rebuild it: {explain.clean(server.fault)} {LOST}")
+        ending.unknown(change, vm, kept.NOT_REBUILT % {"problem": explain.clean(server.fault), "then": LOST})
     else:
         ending.came_true(change, vm, cloud.heat.outputs(stack.id, stack.name))
 
@@ -179,10 +181,8 @@ def _harm(preview: Preview, kind: ChangeKind) -> str:
         return ""
     names = ", ".join(each.name.replace("_", " ") for each in lost)
     if any(each.type == "OS::Nova::Server" for each in lost):
-        return (
-            f"Heat would make the server anew for this ({names}), and all that is on its disk would be lost."
-        )
-    return f"Heat would make parts of the VM anew for this ({names}), so it isn't sure what would be lost."
+        return kept.SERVER_ANEW % {"names": names}
+    return kept.PARTS_ANEW % {"names": names}
 
 
 def _refused(change: Change, vm: Vm, words: str) -> None:
@@ -190,16 +190,16 @@ def _refused(change: Change, vm: Vm, words: str) -> None:
     if change.failure is None:
         ending.undone(change, vm, words)
     else:
-        ending.unknown(change, vm, f"{change.failure} It could not be undone: {words}")
+        ending.unknown(change, vm, kept.NOT_UNDONE % {"why": change.failure, "problem": words})
 
 
 def _give_up(change: Change, vm: Vm) -> None:
-    words = f"It couldn't be carried through within {PATIENCE.total_seconds() / 60:.0f} minutes."
-    words = f"{words} {change.trouble or ''}".strip()
+    facts = {"minutes": f"{PATIENCE.total_seconds() / 60:.0f}", "why": change.trouble or ""}
+    words = (kept.TOO_LONG % facts).strip()
     if change.sent_at is None and change.failure is None:
         ending.undone(change, vm, words)
     else:
-        ending.unknown(change, vm, f"{words} OpenStack may still be at it.")
+        ending.unknown(change, vm, kept.STILL_AT_IT % {"why": words})
 
 
 def _has(stack: Stack, goal: Mapping[str, Any]) -> bool:

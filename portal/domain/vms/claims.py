@@ -15,7 +15,7 @@ from portal.domain.store.db import db, now, transaction
 from portal.domain.store.errors import DomainError
 from portal.domain.tenants import circuits, clouds, counts
 from portal.domain.tenants.models import Tenant
-from portal.domain.vms import explain, lifecycle
+from portal.domain.vms import explain, kept, lifecycle
 from portal.domain.vms.models import State, Vm
 from portal.openstack.errors import OpenStackError, Unavailable
 
@@ -104,7 +104,7 @@ def careful(vms: Sequence[Vm]) -> Iterator[None]:
     except (OpenStackError, DomainError) as error:
         _in_vain(tenant_ids, seen, error)
     except Exception as error:
-        _push_on(seen, f"The portal itself failed ({type(error).__name__}); an administrator can see why.")
+        _push_on(seen, kept.BROKE % {"error": type(error).__name__})
         raise
 
 
@@ -175,7 +175,7 @@ def _wait_for_cloud(tenant_ids: Collection[UUID], seen: Sequence[Seen], trouble:
 
 def _lose_patience(seen: Sequence[Seen]) -> None:
     """A stack of which a silent cloud tells nothing isn't waited for longer than others; it may recover."""
-    words = f"{lifecycle.overdue(State.PROVISIONING)} At present it doesn't answer."
+    words = kept.NO_ANSWER % {"why": lifecycle.overdue(State.PROVISIONING)}
     with transaction():
         for vm in db.session.scalars(
             select(Vm).where(

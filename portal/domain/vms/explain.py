@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 
 from portal.domain.store.errors import DomainError
-from portal.domain.vms import causes
+from portal.domain.vms import causes, kept
 from portal.domain.vms.causes import VERSION, Click, Fix, Turn
 from portal.openstack.errors import BadCredential, NotAllowed, OpenStackError, Unavailable, without_user_data
 from portal.translation import N_, gettext, translated
@@ -92,7 +92,7 @@ def trouble(error: OpenStackError | DomainError) -> str:
             "what you asked for is kept and goes on by itself afterwards."
         )
     if isinstance(error, NotAllowed):
-        return gettext("OpenStack doesn't allow this to the tenant's credential (%(said)s).", said=said)
+        return gettext(kept.NOT_ALLOWED, said=said)
     if isinstance(error, Unavailable) and error.kind == "RemoteError":
         return gettext(
             "Heat answers with an error of its own (RemoteError): one of its parts is down, or Keystone "
@@ -100,9 +100,5 @@ def trouble(error: OpenStackError | DomainError) -> str:
             "What you asked for is kept and goes on by itself."
         )
     if isinstance(error, Unavailable):
-        return gettext(
-            "OpenStack doesn't answer as it should (%(said)s). "
-            "What you asked for is kept and goes on by itself.",
-            said=said,
-        )
-    return gettext("OpenStack says no for now (%(said)s); the portal tries again.", said=said)
+        return gettext(kept.UNWELL, said=said)
+    return gettext(kept.SAYS_NO, said=said)

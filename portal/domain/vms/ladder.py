@@ -13,7 +13,7 @@ from portal.domain.store import wake
 from portal.domain.store.db import db, now, transaction
 from portal.domain.store.errors import DomainError
 from portal.domain.tenants import clouds
-from portal.domain.vms import claims, explain, findings, lifecycle
+from portal.domain.vms import claims, explain, findings, kept, lifecycle
 from portal.domain.vms.models import Finding, State, Vm
 from portal.domain.vms.remedies import Remedy
 from portal.domain.vms.rungs import RUNGS, Ask, Outcome
@@ -67,11 +67,8 @@ def _advance(finding: Finding) -> None:
     notes, tenant_id = dict(finding.asked or {}), finding.tenant_id
     at = datetime.fromisoformat(notes["at"])
     if now() - at > PATIENCE:
-        minutes = f"{PATIENCE.total_seconds() / 60:.0f}"
-        _end(
-            finding,
-            Outcome(f"It couldn't be carried through within {minutes} minutes. {notes.get('trouble', '')}"),
-        )
+        facts = {"minutes": f"{PATIENCE.total_seconds() / 60:.0f}", "why": notes.get("trouble", "")}
+        _end(finding, Outcome(kept.TOO_LONG % facts))
         return
     vm = db.session.get(Vm, finding.vm_id, populate_existing=True) if finding.vm_id else None
     try:

@@ -10,7 +10,7 @@ from sqlalchemy import update
 from portal.domain.people.models import User
 from portal.domain.store import audit
 from portal.domain.store.db import db, now, only_writable
-from portal.domain.vms import counts, durations, explain, news
+from portal.domain.vms import counts, durations, explain, kept, news
 from portal.domain.vms.models import Finding, FindingKind, State, Transition, Vm
 from portal.translation import N_, gettext, translated
 
@@ -102,7 +102,7 @@ def pace(state: State, age: timedelta) -> timedelta | None:
 
 def overdue(state: State) -> str:
     """What is said of a stack that lasted longer than its state may."""
-    return f"The cloud didn't finish within {PATIENCE[state].total_seconds() / 60:.0f} minutes."
+    return kept.OVERDUE % {"minutes": f"{PATIENCE[state].total_seconds() / 60:.0f}"}
 
 
 def allows(vm: Vm, event: Event) -> bool:

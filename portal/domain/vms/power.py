@@ -17,7 +17,7 @@ from portal.domain.store import audit, volatile, wake
 from portal.domain.store.db import db, now, transaction
 from portal.domain.store.errors import DomainError, Refused
 from portal.domain.tenants import circuits, clouds, standing
-from portal.domain.vms import claims, explain
+from portal.domain.vms import claims, explain, kept
 from portal.domain.vms.models import State, Vm
 from portal.openstack.cloud import Cloud
 from portal.openstack.errors import Conflict, NotFound, OpenStackError
@@ -185,7 +185,7 @@ def _advance(vm: Vm, action: Action) -> None:
         try:
             _DOES[action](cloud, server.id)
         except Conflict as error:
-            _done(vm, trouble=f"OpenStack says: {error.message}", power=server.status)
+            _done(vm, trouble=kept.CLOUD_SAYS % {"problem": error.message}, power=server.status)
             return
         _write(vm, power=server.status, power_due_at=now() + PACE / 2)
     elif _settled(server, action):
@@ -215,7 +215,7 @@ def _done(vm: Vm, *, trouble: str | None = None, **seen: Any) -> None:
 
 def _later(vm: Vm, trouble: str) -> None:
     if vm.power_asked_at and now() - vm.power_asked_at > PATIENCE:
-        _done(vm, trouble=f"It wasn't done: {trouble}")
+        _done(vm, trouble=kept.NOT_DONE % {"why": trouble})
     else:
         _write(vm, power_trouble=trouble, power_due_at=now() + 5 * PACE)
 

@@ -11,7 +11,7 @@ from sqlalchemy import and_, or_, update
 from portal.domain.store import vault, wake
 from portal.domain.store.db import db, now, transaction
 from portal.domain.tenants import circuits, clouds
-from portal.domain.vms import claims, deletions, explain, findings, lifecycle, marks
+from portal.domain.vms import claims, deletions, explain, findings, kept, lifecycle, marks
 from portal.domain.vms.lifecycle import Event, stack_name
 from portal.domain.vms.models import FindingKind, State, Vm
 from portal.openstack.cloud import Cloud
@@ -191,7 +191,7 @@ def _earlier_stuck(vm: Vm, stack: Stack, cloud: Cloud) -> None:
     """Heat couldn't delete the failed stack of an earlier attempt: again after a while, or it is told."""
     if vm.delete_tries < len(deletions.PAUSES):
         _delete(cloud, stack)
-        trouble = f"Heat could not delete all of the earlier attempt; the portal tries again. {stack.reason}"
+        trouble = kept.EARLIER_STUCK % {"problem": stack.reason}
         pause = deletions.PAUSES[vm.delete_tries]
         _write(vm, delete_tries=vm.delete_tries + 1, look_at=now() + pause, trouble=trouble)
         return

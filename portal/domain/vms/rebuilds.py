@@ -14,7 +14,7 @@ from portal.domain.catalog.shelf import Offering
 from portal.domain.people.models import User
 from portal.domain.store.db import db
 from portal.domain.store.errors import Refused
-from portal.domain.vms import changes, wishes
+from portal.domain.vms import changes, kept, wishes
 from portal.domain.vms.changes import Change, Wish
 from portal.domain.vms.models import ChangeKind, Vm
 from portal.translation import gettext, translated
@@ -90,7 +90,7 @@ def _wish(vm: Vm, source: Source) -> Wish:
     login = {"login": logins.user_of(offering, image)} if offering else {}
     return Wish(
         ChangeKind.REBUILD,
-        f"Rebuild from {image.name}" + (" again" if source.is_own else ""),
+        (kept.REBUILD_AGAIN if source.is_own else kept.REBUILD) % {"image": image.name},
         {parameter: image.os_id},
         {parameter: wishes.parameters(vm).get(parameter, "")},
         changes.held(vm),

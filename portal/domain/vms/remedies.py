@@ -13,7 +13,7 @@ from portal.domain.store import audit, wake
 from portal.domain.store.db import db, now, transaction
 from portal.domain.store.errors import Refused
 from portal.domain.tenants.models import Tenant
-from portal.domain.vms import blockers, findings, lifecycle
+from portal.domain.vms import blockers, findings, kept, lifecycle
 from portal.domain.vms.findings import IGNORED
 from portal.domain.vms.lifecycle import Event
 from portal.domain.vms.models import Finding, FindingKind, State, Vm
@@ -197,7 +197,7 @@ def _retry_delete(settling: _Settling) -> str | None:
 
 def _delete_vm(settling: _Settling) -> str | None:
     vm = _vm(settling.finding)
-    words = f"An administrator deletes the VM: {settling.reason}"
+    words = kept.DELETED_BY_ADMIN % {"why": settling.reason}
     changes = {"delete_sent_at": None, "delete_tries": 0}
     if not lifecycle.fire(vm, Event.DELETE, cause=words, by=settling.by, changes=changes):
         raise Refused(gettext("%(name)s is %(state)s now, so there is nothing to delete.", **_now(vm)))
@@ -207,7 +207,7 @@ def _delete_vm(settling: _Settling) -> str | None:
 def _give_up(settling: _Settling) -> str | None:
     vm = _vm(settling.finding)
     left = ", ".join(left_behind(vm, settling.finding)) or "nothing known"
-    words = f"Given up: {settling.reason} Left behind: {left}."
+    words = kept.LEFT_BEHIND % {"why": settling.reason, "what": left}
     if vm.state is State.ERROR:
         lifecycle.fire(vm, Event.DELETE, cause=N_("An admin gives the deletion up."), by=settling.by)
         db.session.refresh(vm)

@@ -10,7 +10,7 @@ from sqlalchemy import update
 
 from portal.domain.store.db import db, now, transaction
 from portal.domain.tenants import circuits
-from portal.domain.vms import claims, deletions, explain, findings, history, lifecycle, provisioning
+from portal.domain.vms import claims, deletions, explain, findings, history, kept, lifecycle, provisioning
 from portal.domain.vms.lifecycle import PATIENCE, Event
 from portal.domain.vms.models import FindingKind, State, Vm
 from portal.openstack.cloud import Cloud
@@ -110,7 +110,7 @@ def _failed_deletion(vm: Vm, stack: Stack, cloud: Cloud) -> Verdict:
                 "delete_sent_at": None,
                 "delete_tries": vm.delete_tries + 1,
                 "look_at": now() + deletions.PAUSES[vm.delete_tries],
-                "trouble": f"Heat could not delete all of it; the portal tries again {again}. {stack.reason}",
+                "trouble": kept.STUCK % {"when": again, "problem": stack.reason},
             }
         )
     return Verdict(

@@ -16,7 +16,7 @@ from portal.domain.store import vault
 from portal.domain.store.db import db
 from portal.domain.store.errors import Refused
 from portal.domain.tenants import networks, tenants
-from portal.domain.vms import changes, presets, quotas
+from portal.domain.vms import changes, kept, presets, quotas
 from portal.domain.vms.answers import ONLY_SOME
 from portal.domain.vms.changes import Wish
 from portal.domain.vms.models import ChangeKind, Vm
@@ -81,7 +81,7 @@ def resize(vm: Vm, flavor_id: str) -> Wish:
     return _wish(
         vm,
         ChangeKind.RESIZE,
-        f"Size from {now} to {flavor.name}",
+        kept.SIZE % {"old": now, "new": flavor.name},
         {name_of(vm, Role.FLAVOR): flavor.os_id},
         amount=replace(_like(vm), vcpus=flavor.vcpus, ram_mib=flavor.ram_mib, gpus=flavor.gpus),
         spec={"flavor": flavor_facts(flavor)},
@@ -126,7 +126,7 @@ def firewall(vm: Vm, preset: str, ssh_from: str = "") -> Wish:
         wanted[source.name] = checked.values[source.name]
     said = say(vm, parameter, preset)
     spec = {"answers": {parameter.label: said}}
-    return _wish(vm, ChangeKind.FIREWALL, f"Firewall: {said}", wanted, spec=spec)
+    return _wish(vm, ChangeKind.FIREWALL, kept.FIREWALL % {"firewall": said}, wanted, spec=spec)
 
 
 def address(vm: Vm, *, wanted: bool) -> Wish:
@@ -134,7 +134,7 @@ def address(vm: Vm, *, wanted: bool) -> Wish:
     if wanted and (words := no_address(vm)):
         raise Refused(words)
     kind = ChangeKind.ATTACH if wanted else ChangeKind.DETACH
-    words = N_("A public address") if wanted else f"No public address ({vm.public_ip} is released)"
+    words = N_("A public address") if wanted else kept.NO_ADDRESS % {"address": vm.public_ip}
     amount = replace(_like(vm), floating_ips=int(wanted))
     given = {name_of(vm, Role.FLOATING_IP): wanted}
     template, known = template_of(vm), parameters(vm)
@@ -164,7 +164,7 @@ def addresses(vm: Vm) -> quotas.Line:
 
 def rename(vm: Vm, name: str) -> Wish:
     """The VM's server under another name. Raises Refused."""
-    return _wish(vm, ChangeKind.RENAME, f"Server's name: {name}", {name_of(vm, Role.NAME): name})
+    return _wish(vm, ChangeKind.RENAME, kept.SERVER_NAME % {"name": name}, {name_of(vm, Role.NAME): name})
 
 
 def name_of(vm: Vm, role: Role) -> str:
