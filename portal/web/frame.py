@@ -26,6 +26,8 @@ MENU = 30
 SOON, LATER = 5, 60
 THEMES = ("", "light", "dark")
 THEME_COOKIE = "theme"
+# A tenant's own quotas belong to the tenants, the requests for more do not.
+TENANTS, OF_A_TENANT = "tenants", {"quotas.show", "quotas.change", "quotas.limit_leases"}
 # What static/portal.js and static/watch.js say.
 SCRIPT = (
     filters.JUST_NOW,
@@ -61,8 +63,11 @@ class Place:
 
     @property
     def current(self) -> bool:
-        """Whether the page belongs there: it is of the same blueprint."""
-        return request.endpoint is not None and request.blueprint == self.endpoint.split(".")[0]
+        """Whether the page belongs there: it is of the same blueprint, or of a tenant."""
+        if request.endpoint is None:
+            return False
+        place = TENANTS if request.endpoint in OF_A_TENANT else request.blueprint
+        return place == self.endpoint.split(".")[0]
 
 
 # By whom a place is about: one's own work, the tenant one works in, and all that is looked after.

@@ -119,7 +119,7 @@ def _facts(vm: Vm) -> dict[str, Any]:
         "change": change,
         "change_failure": explain.failure(change.answer or "") if change else None,
         "menu": menus.of_vm(vm, change),
-        "power": power.word(vm),
+        "power": power.word(vm, change),
         "power_actions": power.actions(vm, current_user),
         "actions": vms.actions(vm, current_user),
         "has_console": power.has_console(vm, current_user),

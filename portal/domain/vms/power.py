@@ -18,7 +18,7 @@ from portal.domain.store.db import db, now, transaction
 from portal.domain.store.errors import DomainError, Refused
 from portal.domain.tenants import circuits, clouds, standing
 from portal.domain.vms import claims, explain, kept
-from portal.domain.vms.models import State, Vm
+from portal.domain.vms.models import Change, ChangeKind, State, Vm
 from portal.openstack.cloud import Cloud
 from portal.openstack.errors import Conflict, NotFound, OpenStackError
 from portal.openstack.nova import Server
@@ -101,10 +101,15 @@ _NOT_SEEN = {
 }
 
 
-def word(vm: Vm) -> str | None:
-    """The server's power in one English word, such as “running”; None: there is none to tell of."""
+def word(vm: Vm, change: Change | None = None) -> str | None:
+    """The server's power in one English word, such as “running”; None: there is none to tell of.
+
+    `change`: the one that is on its way, if any; Nova is looked at again when it has ended.
+    """
     if vm.state is not State.ACTIVE or not vm.power:
         return None
+    if change and change.is_open and change.sent_at and change.kind is ChangeKind.REBUILD:
+        return _AT_REST["REBUILD"]
     if vm.power_asked:
         return _UNDERWAY[Action(vm.power_asked)]
     return _AT_REST.get(vm.power, vm.power.replace("_", " ").lower())

@@ -1,8 +1,11 @@
 """A failed launch tried again with a fix, from its page over the review back to its page, without script."""
 
+from typing import Any
+
 from portal.domain.catalog import catalog
 from portal.domain.people.models import User
 from portal.domain.tenants.models import Tenant
+from portal.domain.vms import terms
 from portal.domain.vms.models import State, Vm
 from portal.sandbox.control import Control
 from tests.support.page import Page
@@ -54,3 +57,23 @@ def test_what_came_too_late_is_said_in_the_review(
     late = card.form("/retry/smaller").submit()
     assert late.status == 409
     assert "Look what the VM's page offers now." in late.text
+
+
+def test_a_longest_lease_that_was_set_meanwhile_is_asked_for(
+    browser: Page, ada: User, root: User, lab: Tenant, cloud: Control, work: Worker
+) -> None:
+    vm = failed(ada, lab, cloud, work)
+    review = browser.get(f"/vms/{vm.id}").form("/retry/smaller").submit()
+    terms.limit(lab.id, 7, by=root)
+    refused = review.form("/submit").submit()
+    assert refused.status == 422
+    assert "a lease of at most 7 days" in refused.text
+    assert only(Vm).state is State.ERROR
+    access = browser.get(review.url.replace("review", "access"))
+    assert access.form("/access").options("vm:lease") == {"1": "1 day", "7": "7 days"}
+    chosen: dict[str, Any] = {"vm:lease": "7"}
+    answer = access.form("/access").submit("Next", **chosen).form("/submit").submit()
+    assert answer.url == f"/vms/{vm.id}"
+    work()
+    assert only(Vm).state is State.ACTIVE
+    assert fresh(vm).lease_ends_at

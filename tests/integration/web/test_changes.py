@@ -9,12 +9,12 @@ from portal.domain.store.db import now
 from portal.domain.store.errors import Refused
 from portal.domain.tenants.models import Tenant
 from portal.domain.vms import changes, leases, power, screens, terms
-from portal.domain.vms.models import State, Vm
+from portal.domain.vms.models import Change, State, Vm
 from portal.openstack.cloud import Cloud
 from portal.sandbox.control import Control
 from tests.support.page import Page
 from tests.support.wizard import limit
-from tests.support.world import Clock, Worker, fresh, launch
+from tests.support.world import Clock, Worker, fresh, launch, only
 
 
 def test_a_resize_is_told_while_it_is_on_its_way(browser: Page, vm: Vm, work: Worker) -> None:
@@ -75,6 +75,8 @@ def test_a_rebuild_needs_the_name_typed(browser: Page, vm: Vm, behind: Cloud, wo
     assert answer.url == f"/vms/{vm.id}"
     assert "Rebuild from ubuntu-22.04 Asked for by Ada" in answer.text
     assert "A change is on its way" in browser.get(f"/vms/{vm.id}/rebuild").text
+    work(until=lambda: bool(only(Change).sent_at))
+    assert "Being rebuilt" in browser.get(f"/vms/{vm.id}").text
     work()
     assert "ubuntu-22.04" in browser.get(f"/vms/{vm.id}").text
     assert [one.action for one in behind.nova.instance_actions(str(vm.server_id))].count("rebuild") == 1

@@ -145,3 +145,12 @@ def test_the_cloud_s_own_limit_is_a_warning_before_a_launch(browser: Page, lab: 
     assert (line.fits, line.fits_cloud, line.binds) == (True, False, "cloud")
     made = draft(ada, lab)
     assert "The cloud may refuse this" in browser.get(f"/launch/{made.id}/review").text
+
+
+def test_a_tenants_quotas_are_among_the_tenants_and_a_request_is_not(
+    page: Page, root: User, lab: Tenant
+) -> None:
+    page.sign_in(root)
+    here = "//nav//a[@aria-current='page'][not(ancestor::main)]"
+    assert page.get(f"/admin/quotas/{lab.id}").words(here) == ["Tenants"]
+    assert page.get("/admin/quotas/requests").words(here) == ["Requests"]
