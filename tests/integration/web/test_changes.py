@@ -172,12 +172,18 @@ def test_a_lease_grows_as_far_as_the_tenant_allows(
     work()
     terms.limit(lab.id, 7, by=root)
     assert "as long as that already" in browser.get(f"/vms/{leased.id}/lease").text
+    offered = "//main//button[@name='days']"
+    ending = browser.get(f"/vms/{leased.id}")
+    assert "Its lease ends" in ending.text
+    assert not ending.words(offered)
     with pytest.raises(Refused, match="at most 7 days from now"):
         leases.extend(leased, 30, seen=until(leased).isoformat(), by=ada)
     clock.forward(5 * 86400)
-    page = browser.sign_in(ada).get(f"/vms/{leased.id}").follow("Extend its lease")
+    ending = browser.sign_in(ada).get(f"/vms/{leased.id}")
+    assert ending.words(offered) == ["Extend by 1 day", "7 days"]
+    page = ending.follow("Extend its lease")
     assert "A lease ends at most 7 days from now in Research Lab." in page.text
-    assert page.words("//main//button[@name='days']") == ["1 day more", "7 days more"]
+    assert page.words(offered) == ["1 day more", "7 days more"]
     page.form("/lease").submit("7 days more")
     assert timedelta(days=7, minutes=-1) < until(leased) - now() <= timedelta(days=7)
 
