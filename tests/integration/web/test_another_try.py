@@ -2,14 +2,18 @@
 
 from typing import Any
 
+import pytest
+
 from portal.domain.catalog import catalog
 from portal.domain.people.models import User
 from portal.domain.tenants.models import Tenant
-from portal.domain.vms import terms
+from portal.domain.vms import launching, terms
 from portal.domain.vms.models import State, Vm
 from portal.sandbox.control import Control
 from tests.support.page import Page
-from tests.support.world import Worker, fresh, launch, only
+from tests.support.world import BOTH, Worker, fresh, launch, only
+
+DATABASES = BOTH
 
 
 def failed(ada: User, lab: Tenant, cloud: Control, work: Worker) -> Vm:
@@ -77,3 +81,24 @@ def test_a_longest_lease_that_was_set_meanwhile_is_asked_for(
     work()
     assert only(Vm).state is State.ACTIVE
     assert fresh(vm).lease_ends_at
+
+
+def test_a_longest_lease_that_is_set_at_the_click_is_asked_for(
+    browser: Page,
+    ada: User,
+    root: User,
+    lab: Tenant,
+    cloud: Control,
+    work: Worker,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    vm, renewed = failed(ada, lab, cloud, work), launching.renewed
+
+    def after_the_limit(*args: Any) -> Any:
+        terms.limit(lab.id, 7, by=root)
+        return renewed(*args)
+
+    monkeypatch.setattr(launching, "renewed", after_the_limit)
+    refused = browser.get(f"/vms/{vm.id}").form("/retry/smaller").submit().form("/submit").submit()
+    assert "a lease of at most 7 days" in refused.text
+    assert only(Vm).state is State.ERROR
