@@ -22,7 +22,11 @@
   function search() {
     const boxes = [...document.querySelectorAll("main input[type=search], .rail-search input")];
     const box = boxes.find((each) => each.checkVisibility()) ?? boxes[0];
-    if (!box) return false;
+    if (!box) {
+      const list = document.querySelector('[data-key="g v"]');
+      if (list) location.assign(`${list.href}#search`);
+      return Boolean(list);
+    }
     if (!box.checkVisibility()) box.closest("[popover]")?.showPopover();
     box.focus();
     box.select();
@@ -54,6 +58,9 @@
     if (done) event.preventDefault();
   });
 
+  document.addEventListener("DOMContentLoaded", () => {
+    if (location.hash === "#search") search();
+  });
   document.addEventListener("click", (event) => {
     if (!event.target.closest('[data-opens="shortcuts"]')) return;
     event.target.closest("details.menu").open = false;

@@ -127,7 +127,7 @@
   // A form that was sent says so, and is not sent twice by an impatient click.
   document.addEventListener("submit", (event) => {
     const form = event.target;
-    if (event.defaultPrevented || form.method !== "post" || form.hasAttribute("hx-post")) return;
+    if (event.defaultPrevented || form.method !== "post" || form.hasAttribute("hx-post") || "download" in form.dataset) return;
     if (form.dataset.sent) {
       event.preventDefault();
       return;
@@ -161,6 +161,7 @@
   document.addEventListener("htmx:after:swap", (event) => {
     times();
     hear(true);
+    ends();
     const { sourceElement, target } = event.detail.ctx;
     if (sourceElement?.matches?.(".filters")) count(target);
     if (!focused || focused.isConnected) return;
@@ -186,8 +187,14 @@
   });
   document.addEventListener("htmx:error", () => offline(true));
 
+  // What is followed shows its end.
+  function ends() {
+    for (const box of document.querySelectorAll("[data-ends]")) box.scrollTop = box.scrollHeight;
+  }
+
   document.addEventListener("DOMContentLoaded", () => {
     times();
+    ends();
     hear(false);
   });
   setInterval(times, 1000);

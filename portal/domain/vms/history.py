@@ -94,7 +94,7 @@ def timeline(vm: Vm, events: Sequence[HeatEvent] | None = None) -> list[Entry]:
     ended = {_what(event) for event in events if not event.status.endswith("IN_PROGRESS")}
     entries += [
         Entry(
-            event.at,
+            max(event.at, vm.requested_at),  # Heat tells whole seconds
             Teller.HEAT,
             "",
             _told(event, told),

@@ -128,6 +128,16 @@ def test_a_step_that_was_overtaken_sends_nothing(vm: Vm, ada: User, behind: Clou
     assert (only(Change).sent_at, times(vm, behind)) == (None, 0)
 
 
+def test_while_nova_is_at_it_it_is_only_looked_at(vm: Vm, ada: User, behind: Cloud, work: Worker) -> None:
+    rebuild(vm, ada, own(vm))
+    work(until=lambda: only(Change).sent_at is not None)
+    write(update(Change).values(due_at=now()))
+    assert behind.nova.server(str(vm.server_id)).status == "REBUILD"
+    changing.step(only(Change).id)
+    assert only(Change).is_open
+    assert times(vm, behind) == 1
+
+
 def test_a_form_sent_twice_rebuilds_once(vm: Vm, ada: User, behind: Cloud, work: Worker) -> None:
     seen = rebuilds.seen(vm)
     for _ in range(2):

@@ -347,3 +347,10 @@ class TestTheBundle:
     def test_one_that_is_well_needs_no_words(self, support: Page, vm: Vm) -> None:
         volatile.client().flushdb()
         assert "It is active since" in self.taken(support, vm)["README.txt"]
+
+
+def test_a_hidden_answer_that_was_left_empty_is_shown_so(support: Page, ada: User, lab: Tenant) -> None:
+    vm = launch(ada, lab, "own-cloud-init", name="bare")
+    answer = support.get(f"/admin/vms/{vm.id}")
+    shown = answer.one("//dt[code='user_data']/following-sibling::dd[1]")
+    assert shown.text_content().strip() == ""
