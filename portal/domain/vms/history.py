@@ -108,7 +108,7 @@ def timeline(vm: Vm, events: Sequence[HeatEvent] | None = None) -> list[Entry]:
     entries += [
         Entry(act.at, Teller.ACT, act.by, act.title, act.detail, act.failed) for act in acts.of_vm(vm)
     ]
-    return sorted(entries, key=lambda entry: entry.at, reverse=True)
+    return sorted(entries, key=lambda entry: (entry.at, entry.teller is Teller.HEAT), reverse=True)
 
 
 def stored(vm: Vm) -> tuple[Sequence[Transition], Sequence[HeatEvent]]:
