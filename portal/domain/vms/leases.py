@@ -120,10 +120,7 @@ def why_not(vm: Vm, user: User) -> str:
 
 def is_news(vm: Vm) -> bool:
     """Whether the VM's page should say on top when its lease ends."""
-    if not vm.lease_ends_at or vm.state not in LIVES:
-        return False
-    reached = stage(vm.lease_ends_at)
-    return reached >= DAY or (reached == WEEK and now() - vm.requested_at > FRESH)
+    return bool(vm.lease_ends_at and vm.state in LIVES and stage(vm.lease_ends_at))
 
 
 def is_over(vm: Vm) -> bool:

@@ -173,7 +173,9 @@ def test_a_lease_grows_as_far_as_the_tenant_allows(
     terms.limit(lab.id, 7, by=root)
     assert "as long as that already" in browser.get(f"/vms/{leased.id}/lease").text
     offered = "//main//button[@name='days']"
-    assert not browser.get(f"/vms/{leased.id}").words(offered)
+    ending = browser.get(f"/vms/{leased.id}")
+    assert "Its lease ends" in ending.text
+    assert not ending.words(offered)
     with pytest.raises(Refused, match="at most 7 days from now"):
         leases.extend(leased, 30, seen=until(leased).isoformat(), by=ada)
     clock.forward(5 * 86400)
