@@ -68,6 +68,13 @@ def test_single_keys_lead_about_and_never_while_one_types(ada: Person) -> None:
     expect(page.get_by_label("Name, address, tag, image or owner")).to_be_focused()
 
 
+def test_the_slash_searches_from_a_page_that_has_no_search(ada: Person) -> None:
+    ada.page.goto("/keys/")
+    ada.page.keyboard.press("/")
+    ada.page.wait_for_url("**/vms/#search")
+    expect(ada.page.get_by_label("Name, address, tag, image or owner")).to_be_focused()
+
+
 def test_the_keys_are_explained_and_can_be_turned_off(ada: Person) -> None:
     page, help_ = ada.page, ada.page.locator("dialog#shortcuts")
     page.keyboard.press("?")

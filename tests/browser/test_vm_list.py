@@ -1,6 +1,7 @@
 """The list of VMs in a real browser: filtered as one types, several ticked and deleted, found again."""
 
 import re
+from pathlib import Path
 
 from playwright.sync_api import expect
 
@@ -36,3 +37,12 @@ def test_several_are_ticked_and_deleted_and_the_list_follows_them(ada: Person) -
     expect(page.locator("main").get_by_text("No VM matches")).to_be_visible(timeout=PATIENCE)
     expect(page.locator("#results[hx-trigger]")).to_have_count(0)
     ada.press("Show all")
+
+
+def test_a_list_is_exported_as_often_as_one_likes(ada: Person) -> None:
+    ada.launch(name=(name := new_name()))
+    ada.page.goto("/vms/")
+    for _ in range(2):
+        with ada.page.expect_download() as download:
+            ada.press("Export as CSV")
+        assert name in Path(download.value.path()).read_text(encoding="utf-8")

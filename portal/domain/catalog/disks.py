@@ -8,7 +8,7 @@ from portal.translation import N_
 
 
 @lru_cache(maxsize=64)  # a page and its panel ask again and again
-def kept(template: str) -> str:
+def why_it_stays(template: str) -> str:
     """Why the disk of such a template's server can't be made anew, to be looked up; empty: it can."""
     image = hot.read(template).filled_by(Role.IMAGE)
     if image is None:

@@ -37,7 +37,7 @@ def why_not(vm: Vm, user: User) -> str:
 def why_not_after(found: Change | None, vm: Vm, user: User) -> str:
     """The same for who knows already what `changes.latest` found."""
     why = changes.why_not_after(found, vm, user, ChangeKind.REBUILD)
-    return why or _kept(vm)
+    return why or _disk_stays(vm)
 
 
 def sources(vm: Vm) -> list[Source]:
@@ -63,7 +63,7 @@ def rebuild(vm: Vm, image_id: str, *, typed: str, seen_last: str) -> Wish:
 
     `typed` is the VM's name, `seen_last` what `seen` told when the page was made.
     """
-    if why := _kept(vm):
+    if why := _disk_stays(vm):
         raise Refused(why)
     source = next((one for one in sources(vm) if one.image.os_id == image_id), None)
     if source is None:
@@ -98,8 +98,9 @@ def _wish(vm: Vm, source: Source) -> Wish:
     )
 
 
-def _kept(vm: Vm) -> str:
-    why = disks.kept(vm.template)
+def _disk_stays(vm: Vm) -> str:
+    """Why its disk can't be made anew; empty: it can."""
+    why = disks.why_it_stays(vm.template)
     return translated(why) if why else ""
 
 

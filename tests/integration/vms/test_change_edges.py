@@ -37,13 +37,6 @@ outputs:
 """
 
 
-@pytest.fixture
-def vm(ada: User, lab: Tenant, work: Worker) -> Vm:
-    made = launch(ada, lab)
-    work()
-    return fresh(made)
-
-
 def resize(vm: Vm, by: User) -> Change:
     wanted = next(size.flavor.os_id for size in wishes.sizes(vm) if size.flavor.name == "m1.medium")
     changes.ask(vm, wishes.resize(vm, wanted), by=by)

@@ -23,13 +23,6 @@ from tests.support.world import BOTH, Clock, Worker, fresh, launch, only
 DATABASES = BOTH
 
 
-@pytest.fixture
-def vm(ada: User, lab: Tenant, work: Worker) -> Vm:
-    made = launch(ada, lab)
-    work()
-    return fresh(made)
-
-
 def flavor(vm: Vm, name: str) -> str:
     """The id of a size."""
     return next(size.flavor.os_id for size in wishes.sizes(vm) if size.flavor.name == name)

@@ -28,13 +28,6 @@ def failed(ada: User, lab: Tenant, cloud: Control, work: Worker) -> Vm:
     return made
 
 
-@pytest.fixture
-def vm(ada: User, lab: Tenant, work: Worker) -> Vm:
-    made = launch(ada, lab)
-    work()
-    return fresh(made)
-
-
 def lose_a_server(cloud: Control, vm: Vm, **facts: object) -> None:
     """As a heat-engine does that dies after it asked Nova and before it noted the server's id."""
     cloud.change("server", vm.name, id="lost", **facts)

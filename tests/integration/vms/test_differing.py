@@ -16,16 +16,9 @@ from portal.openstack.cloud import Cloud
 from portal.sandbox.control import Control
 from tests.support.calls import observed
 from tests.support.settling import ask, causes, told
-from tests.support.world import BOTH, Clock, Worker, fresh, launch, only
+from tests.support.world import BOTH, Clock, Worker, fresh, only
 
 DATABASES = BOTH
-
-
-@pytest.fixture
-def vm(ada: User, lab: Tenant, work: Worker) -> Vm:
-    made = launch(ada, lab)
-    work()
-    return fresh(made)
 
 
 def sweep(lab: Tenant, clock: Clock) -> None:

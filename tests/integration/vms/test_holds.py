@@ -18,13 +18,6 @@ DATABASES = BOTH
 
 
 @pytest.fixture
-def vm(ada: User, lab: Tenant, work: Worker) -> Vm:
-    made = launch(ada, lab)
-    work()
-    return fresh(made)
-
-
-@pytest.fixture
 def other(vm: Vm, ada: User, lab: Tenant, work: Worker) -> Vm:
     made = launch(ada, lab)
     work()

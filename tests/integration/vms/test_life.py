@@ -21,13 +21,6 @@ from tests.support.world import BOTH, Clock, Worker, fresh, launch
 DATABASES = BOTH
 
 
-@pytest.fixture
-def vm(ada: User, lab: Tenant, work: Worker) -> Vm:
-    made = launch(ada, lab)
-    work()
-    return fresh(made)
-
-
 def test_deleting_removes_the_stack_and_returns_the_quota(
     vm: Vm, ada: User, lab: Tenant, cloud: Control, work: Worker
 ) -> None:

@@ -10,23 +10,15 @@ from portal.domain.people.models import User
 from portal.domain.store.db import db, now
 from portal.domain.store.errors import Forbidden, Refused
 from portal.domain.tenants import clouds
-from portal.domain.tenants.models import Tenant
 from portal.domain.vms import changes, changing, power, rebuilds, wishes
 from portal.domain.vms.models import Change, FinishedLaunch, Vm
 from portal.openstack.cloud import Call, Cloud
 from portal.sandbox.control import Control
 from portal.sandbox.faults import Fault
 from tests.support.wizard import write
-from tests.support.world import BOTH, Clock, Worker, fresh, launch, only
+from tests.support.world import BOTH, Clock, Worker, fresh, only
 
 DATABASES = BOTH
-
-
-@pytest.fixture
-def vm(ada: User, lab: Tenant, work: Worker) -> Vm:
-    made = launch(ada, lab)
-    work()
-    return fresh(made)
 
 
 def own(vm: Vm) -> str:

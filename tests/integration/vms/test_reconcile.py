@@ -16,17 +16,10 @@ from portal.domain.vms.models import Finding, FindingKind, Vm
 from portal.domain.vms.remedies import Remedy
 from portal.openstack.cloud import Cloud
 from portal.sandbox.control import Control
-from tests.support.world import BOTH, Clock, Worker, fresh, launch, only
+from tests.support.world import BOTH, Clock, Worker, fresh, only
 
 DATABASES = BOTH
 NOTHING = "heat_template_version: 2018-08-31\nresources:\n  nothing: {type: OS::Heat::None}\n"
-
-
-@pytest.fixture
-def vm(ada: User, lab: Tenant, work: Worker) -> Vm:
-    made = launch(ada, lab)
-    work()
-    return fresh(made)
 
 
 def make_stack(behind: Cloud, name: str, *tags: str) -> str:

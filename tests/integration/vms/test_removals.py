@@ -22,13 +22,6 @@ DAY = 86400
 
 
 @pytest.fixture
-def vm(ada: User, lab: Tenant, work: Worker) -> Vm:
-    made = launch(ada, lab)
-    work()
-    return fresh(made)
-
-
-@pytest.fixture
 def leased(ada: User, lab: Tenant, work: Worker) -> Vm:
     made = launch(ada, lab, **{"vm:lease": "30"})
     work()

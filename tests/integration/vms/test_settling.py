@@ -17,16 +17,9 @@ from portal.domain.vms.remedies import Remedy
 from portal.openstack.cloud import Cloud
 from portal.sandbox.control import Control
 from tests.support.calls import meanwhile, observed
-from tests.support.world import Clock, Worker, fresh, launch, only
+from tests.support.world import Clock, Worker, fresh, only
 
 NOTHING = "heat_template_version: 2018-08-31\nresources:\n  nothing: {type: OS::Heat::None}\n"
-
-
-@pytest.fixture
-def vm(ada: User, lab: Tenant, work: Worker) -> Vm:
-    made = launch(ada, lab)
-    work()
-    return fresh(made)
 
 
 @pytest.fixture

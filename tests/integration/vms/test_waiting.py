@@ -16,13 +16,6 @@ from tests.support.calls import observed
 from tests.support.world import Clock, Worker, fresh, launch
 
 
-@pytest.fixture
-def vm(ada: User, lab: Tenant, work: Worker) -> Vm:
-    made = launch(ada, lab)
-    work()
-    return fresh(made)
-
-
 @pytest.mark.parametrize(
     ("status", "words"),
     [
