@@ -1,6 +1,6 @@
 """Bulk: several VMs started, stopped, deleted or kept: what will happen to each, and what came of it."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from uuid import UUID
@@ -13,14 +13,14 @@ from portal.domain.people.models import User
 from portal.domain.store.db import db
 from portal.domain.store.errors import DomainError
 from portal.domain.tenants import standing
-from portal.domain.vms import power, quotas, removals, vms
+from portal.domain.vms import kept, power, quotas, removals, vms
 from portal.domain.vms.lifecycle import Event
 from portal.domain.vms.models import State, Vm
 from portal.domain.vms.power import Action
 from portal.translation import N_, gettext, translated
 
-# So many at once; a page of the list holds fewer.
-MOST = 200
+# So many at once: a page of the list holds fewer, and an address holds no more.
+MOST = 100
 
 
 class Act(StrEnum):
@@ -30,6 +30,9 @@ class Act(StrEnum):
     STOP = "stop"
     DELETE = "delete"
     KEEP = "keep"
+
+
+SWITCHES = (Act.START, Act.STOP)
 
 
 @dataclass(frozen=True)
@@ -48,6 +51,24 @@ class Plan:
     possible: Sequence[Item]
     impossible: Sequence[Item]
     freed: dict[str, int]
+
+
+class Stage(StrEnum):
+    """How far one VM is with what was asked of it."""
+
+    AHEAD = "ahead"
+    UNDERWAY = "underway"
+    DONE = "done"
+    KEPT = "kept"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of it for one VM. `why_not`: in words why nothing did; empty: it was asked for."""
+
+    vm: Vm
+    stage: Stage
+    why_not: str = ""
 
 
 def may(user: User) -> bool:
@@ -71,6 +92,28 @@ def carry_out(act: Act, vm_ids: Iterable[UUID], *, by: User, at_once: bool = Fal
     while, by KEEP, unless it is wanted at once.
     """
     return [Item(vm, _asked(act, vm, by, at_once)) for vm in _seen(vm_ids, by)]
+
+
+def outcomes(act: Act, asked: Iterable[UUID], refused: Collection[UUID], *, by: User) -> list[Outcome]:
+    """What came of it as things stand now, for those it was asked of and those it was refused for."""
+    return [_outcome(act, vm, vm.id in refused, by) for vm in _seen([*asked, *refused], by)]
+
+
+def _outcome(act: Act, vm: Vm, refused: bool, by: User) -> Outcome:
+    if refused:
+        words = _why_not(act, vm, by) or gettext("It couldn't be had just then.")
+        return Outcome(vm, Stage.KEPT, words)
+    if act not in SWITCHES:
+        return Outcome(vm, _deleted(vm))
+    if vm.power_asked == act:
+        return Outcome(vm, Stage.UNDERWAY)
+    return Outcome(vm, Stage.DONE, kept.said(vm.power_trouble))
+
+
+def _deleted(vm: Vm) -> Stage:
+    if removals.seconds_left(vm) is not None:
+        return Stage.AHEAD
+    return {State.DELETING: Stage.UNDERWAY, State.DELETED: Stage.DONE}.get(vm.state, Stage.KEPT)
 
 
 def _seen(vm_ids: Iterable[UUID], by: User) -> list[Vm]:
@@ -98,7 +141,7 @@ def _asked(act: Act, vm: Vm, by: User, at_once: bool) -> str:
 
 
 def _why_not(act: Act, vm: Vm, by: User) -> str:
-    switches = act in (Act.START, Act.STOP)
+    switches = act in SWITCHES
     if not access.allows(by, Permission.VM_POWER if switches else Permission.VM_DELETE, vm.tenant_id):
         return gettext("Your role doesn't allow this in its tenant.")
     return _why_not_switched(act, vm, by) if switches else _why_not_deleted(vm)

@@ -188,6 +188,7 @@ ROWS: dict[str, Row] = {
     "vms.keep": Row(WORK, foreign=ADMIN),
     "vms.live": Row(ALL, foreign=STAFF),
     "vms.plan": Row(WORK),
+    "vms.results": Row(WORK),
     "vms.retry": Row(WORK, foreign=NOBODY),
     "vms.show": Row(ALL, foreign=STAFF),
     "vms.ask_screen": Row(WORK, foreign=NOBODY),

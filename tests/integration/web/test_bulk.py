@@ -10,7 +10,7 @@ from portal.domain.tenants.models import Tenant
 from portal.domain.vms import power, quotas
 from portal.domain.vms.models import State, Vm
 from tests.support.page import Answer, Page
-from tests.support.world import Worker, fresh, launch
+from tests.support.world import Clock, Worker, fresh, launch
 
 ROWS = "//tbody/tr"
 
@@ -41,6 +41,8 @@ def test_a_deletion_says_what_it_means_and_what_came_of_it(
     assert all("To be deleted" in row for row in watched.words(ROWS))
     assert watched.one("//*[@id='results']").get("hx-trigger")
     kept = done.form("/bulk/keep").submit()
+    assert kept.title.startswith("3 of 3 VMs are kept")
+    assert "deleted" not in kept.text
     assert [row.endswith("Stays as it is") for row in kept.words(ROWS)] == [True] * 3
     work(seconds=120)
     assert State.DELETED not in {fresh(vm).state for vm in three.values()}
@@ -50,14 +52,39 @@ def test_a_deletion_says_what_it_means_and_what_came_of_it(
     again = asked.form("/bulk/delete").submit()
     assert again.title.startswith("Delete: 3 of 3 VMs")
     late = done.form("/bulk/keep").submit()
+    assert late.title.startswith("0 of 3 VMs are kept")
     assert all("It is being deleted already." in row for row in late.words(ROWS))
     planned = browser.get(f"/vms/bulk/delete?vm={three['one'].id}")
     assert "It is being deleted already." in planned.text
     assert "None of them can be had" in planned.text
     work()
     assert {fresh(vm).state for vm in three.values()} == {State.DELETED}
+    assert all("Deleted Is deleted" in row for row in browser.get(begun.url).words(ROWS))
     assert quotas.usage(lab.id) == quotas.Amount()
     assert "It is deleted already." in browser.get(f"/vms/bulk/delete?vm={three['one'].id}").text
+
+
+def test_the_time_to_undo_runs_on_the_page_and_undo_goes_with_it(
+    browser: Page, three: dict[str, Vm], work: Worker, clock: Clock
+) -> None:
+    done = pick(browser, "Delete", three["one"], three["two"]).form("/bulk/delete").submit()
+    assert "They will be deleted in 30 s" in done.text
+    assert done.one("//*[@id='bulk']").get("hx-trigger") == "every 1000ms"
+    clock.forward(12)
+    for shown in (browser.get(done.url), browser.get(done.url, htmx=True)):  # reloaded, and asked again
+        assert "They will be deleted in 18 s" in shown.text
+    clock.forward(18)
+    assert "They will be deleted in 0 s" in browser.get(done.url, htmx=True).text
+    work.once()
+    for shown in (browser.get(done.url), browser.get(done.url, htmx=True)):
+        assert all("Being deleted Is being deleted" in row for row in shown.words(ROWS))
+        assert "They will be deleted" not in shown.text
+        assert shown.all("//form[contains(@action, 'keep')]") == []
+    work()
+    ended = browser.get(done.url, htmx=True)
+    assert ended.one("//*[@id='bulk']").get("hx-trigger") is None
+    unchanged = browser.get(done.url, htmx=True, headers={"If-None-Match": ended.headers["ETag"]})
+    assert (unchanged.status, unchanged.response.get_data()) == (304, b"")
 
 
 def test_what_can_not_be_stopped_is_left_and_says_why(
@@ -77,7 +104,25 @@ def test_what_can_not_be_stopped_is_left_and_says_why(
     assert results.words(ROWS)[2] == "waiting Waiting Only a VM that is active has power to switch."
     work()
     assert fresh(three["one"]).power == "SHUTOFF"
-    assert pick(browser, "Start", three["one"]).form("/bulk/start").submit().title.startswith("Start: 1 of 1")
+    # As the list has it: the badges of a VM that is switched off, and what was refused may be had by now.
+    assert browser.get(results.url).words(ROWS) == [
+        "one Active Stopped Is stopped",
+        "two Active Stopped Is stopped",
+        "waiting Active It couldn't be had just then.",
+    ]
+    asked = pick(browser, "Start", three["one"])
+    assert asked.words(ROWS)[0].startswith("one Active Stopped")
+    started = asked.form("/bulk/start").submit()
+    assert started.title.startswith("Start: 1 of 1")
+    assert started.words(ROWS) == ["one Active Is being started"]
+
+
+def test_what_was_asked_and_went_wrong_says_why(
+    browser: Page, three: dict[str, Vm], record: Callable[..., None]
+) -> None:
+    results = pick(browser, "Stop", three["one"]).form("/bulk/stop").submit()
+    record(three["one"], power_asked=None, power_trouble="The server is gone from OpenStack.")
+    assert browser.get(results.url).words(ROWS) == ["one Active The server is gone from OpenStack."]
 
 
 def test_nothing_starts_in_a_suspended_tenant(
@@ -96,6 +141,7 @@ def test_strangers_vms_and_nonsense_are_not_told_of(
     answer = stranger.get(f"/vms/bulk/delete?vm={three['one'].id}&vm=nonsense")
     assert answer.url == "/vms/"
     assert "Tick the VMs first" in answer.text
+    assert stranger.get(f"/vms/bulk/delete/results?vm={three['one'].id}").url == "/vms/"
     # An admin deletes everywhere, and switches only what is in tenants of their own.
     answer = page.sign_in(root).get(f"/vms/bulk/stop?vm={three['one'].id}")
     assert "Your role doesn't allow this in its tenant." in answer.text
