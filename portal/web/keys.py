@@ -1,14 +1,14 @@
 """SSH keys: a person's public keys."""
 
 from base64 import b64encode
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from flask import Blueprint, flash, make_response, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 from flask_wtf import FlaskForm
 from flask_wtf.file import FileField
-from wtforms import Field, StringField, TextAreaField
+from wtforms import Field, HiddenField, StringField, TextAreaField
 from wtforms.validators import ValidationError
 
 from portal.domain.catalog import keys
@@ -47,9 +47,19 @@ class NewKey(FlaskForm):
 
 
 class MadeKey(FlaskForm):
-    """What a key that is made here shall be called."""
+    """What a key that is made here shall be called; `once` tells this wish from the next one."""
 
     name = StringField(N_("Name"), description=N_("What you call it, such as “portal”."))
+    once = HiddenField(default=lambda: str(uuid4()))
+
+    @property
+    def wish(self) -> tuple[str, str]:
+        """The name, and the mark of the form it was typed into."""
+        return self.name.data or "", self.once.data or ""
+
+
+class AnyKey(NewKey, MadeKey):
+    """A key that the person has, or else the name of one that is made here."""
 
 
 @blueprint.get("/")
@@ -76,7 +86,7 @@ def add() -> ResponseReturnValue:
 def make() -> ResponseReturnValue:
     """One more key, made here; its private half is in this one answer and nowhere else."""
     form = MadeKey(prefix="made-")
-    made = accepted(form, keys.make, current_user, form.name.data or "")
+    made = accepted(form, keys.make, current_user, *form.wish)
     if not made:
         return _page(NewKey(formdata=None), form), 422
     return handed_over(made, url_for(".index"))
@@ -92,7 +102,18 @@ def remove(key_id: UUID) -> ResponseReturnValue:
 
 
 def handed_over(made: keys.Pair, on: str) -> ResponseReturnValue:
-    """The page with the private key, which no cache keeps; `on` is where one goes from there."""
+    """The page with the private key, which no cache keeps; `on` is where one goes from there.
+
+    Whoever asks for the same key again, as by loading that page anew, goes there at once.
+    """
+    if made.private_key is None:
+        words = gettext(
+            "“%(name)s” was made before, and its private key shown that one time. "
+            "If you did not save it, have another key made, and remove this one.",
+            name=made.key.name,
+        )
+        flash(words, "warn")
+        return redirect(on)
     content = b64encode(made.private_key.encode()).decode()
     page = render_template("keys/made.html", made=made, content=content, on=on)
     response = make_response(page)

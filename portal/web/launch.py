@@ -21,7 +21,7 @@ from portal.web import fields, questions, seen, wizard
 from portal.web.forms import accepted
 from portal.web.frame import here
 from portal.web.guards import needs
-from portal.web.keys import NewKey, handed_over
+from portal.web.keys import AnyKey, handed_over
 from portal.web.questions import ACCESS, MACHINE
 
 blueprint = Blueprint("launch", __name__, url_prefix="/launch")
@@ -103,11 +103,13 @@ def step(draft_id: UUID, step: str) -> ResponseReturnValue:
 def save(draft_id: UUID, step: str) -> ResponseReturnValue:
     """Keeps the answers, right or wrong, and goes where the button says; htmx asks what they change."""
     draft = drafts.edit(draft_id, for_=current_user)
-    sections = questions.of_step(step, drafts.check(draft))
+    sections, wanted = questions.of_step(step, drafts.check(draft)), request.form.get("_do", "next")
+    # The page of a key that was made holds the answers of before it: loaded anew it must not bring them back.
+    if wanted == "make-key" and keys.made(current_user, *AnyKey(prefix="key-").wish):
+        return _make_key(draft)
     drafts.answer(draft, fields.read(sections, request.form), by=current_user)
     if request.htmx:
         return render_template("launch/_changed.html", **wizard.facts(draft, step, drafts.check(draft)))
-    wanted = request.form.get("_do", "next")
     if wanted in {"key", "make-key"}:
         return _add_key(draft) if wanted == "key" else _make_key(draft)
     names = [one.name for section in sections for one in section.questions]
@@ -172,7 +174,7 @@ def _go(url: str) -> ResponseReturnValue:
 
 def _add_key(draft: LaunchDraft) -> ResponseReturnValue:
     """One more key of the person, chosen for this VM at once."""
-    form = NewKey(prefix="key-")
+    form = AnyKey(prefix="key-")
     key = form.validate() and accepted(form, keys.add, current_user, form.name.data or "", form.text)
     if not key:
         return _questions(draft, ACCESS, key_form=form), 422
@@ -183,8 +185,8 @@ def _add_key(draft: LaunchDraft) -> ResponseReturnValue:
 
 def _make_key(draft: LaunchDraft) -> ResponseReturnValue:
     """The same with a key that is made here; its private half is in this one answer."""
-    form = NewKey(prefix="key-")
-    made = accepted(form, keys.make, current_user, form.name.data or "")
+    form = AnyKey(prefix="key-")
+    made = accepted(form, keys.make, current_user, *form.wish)
     if not made:
         return _questions(draft, ACCESS, key_form=form), 422
     _choose(draft, made.key.id)
@@ -195,7 +197,7 @@ def _make_key(draft: LaunchDraft) -> ResponseReturnValue:
 def _choose(draft: LaunchDraft, key_id: UUID) -> None:
     field = answers.names_by_role(shelf.get(draft.offering))[Role.SSH_KEYS]
     chosen = [*drafts.values(draft).get(field, []), str(key_id)]
-    drafts.answer(draft, {field: chosen}, by=current_user)
+    drafts.answer(draft, {field: list(dict.fromkeys(chosen))}, by=current_user)
 
 
 def _shown(draft: LaunchDraft) -> str:
@@ -203,6 +205,6 @@ def _shown(draft: LaunchDraft) -> str:
 
 
 def _questions(draft: LaunchDraft, step: str, **more: Any) -> str:
-    insist, key_form = more.get("insist", False), more.get("key_form") or NewKey(formdata=None, prefix="key-")
+    insist, key_form = more.get("insist", False), more.get("key_form") or AnyKey(formdata=None, prefix="key-")
     facts = wizard.facts(draft, step, drafts.check(draft), insist=insist)
     return render_template("launch/step.html", key_form=key_form, **facts)

@@ -4,7 +4,7 @@ import base64
 import hashlib
 import re
 from dataclasses import dataclass, field
-from uuid import UUID
+from uuid import UUID, uuid4, uuid5
 
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ed25519, rsa
@@ -40,10 +40,13 @@ MAX_LENGTH = 16384
 
 @dataclass(frozen=True)
 class Pair:
-    """A key and its private half, in OpenSSH's format: for the person's eyes, and kept nowhere."""
+    """A key and its private half, in OpenSSH's format: for the person's eyes, and kept nowhere.
+
+    Without the private half it was made, and shown, before.
+    """
 
     key: SshKey
-    private_key: str = field(repr=False)
+    private_key: str | None = field(repr=False)
 
     @property
     def file(self) -> str:
@@ -64,13 +67,20 @@ def chosen(user_id: UUID, key_ids: list[str]) -> list[SshKey]:
     return [key for key in keys if str(key.id) in key_ids]
 
 
-def add(user: User, name: str, public_key: str) -> SshKey:
+def add(user: User, name: str, public_key: str, *, key_id: UUID | None = None) -> SshKey:
     """Keeps the key. Raises Refused with the field (name or public_key) and what is wrong in plain words."""
     name = name.strip()
     if not 1 <= len(name) <= 64:
         raise Refused(gettext("Give the key a name of 1 to 64 characters."), field="name")
     kind, text, fingerprint = read(public_key)
-    key = SshKey(user_id=user.id, name=name, kind=kind, public_key=text, fingerprint=fingerprint)
+    key = SshKey(
+        id=key_id or uuid4(),
+        user_id=user.id,
+        name=name,
+        kind=kind,
+        public_key=text,
+        fingerprint=fingerprint,
+    )
     try:
         with transaction():
             db.session.add(key)
@@ -88,17 +98,34 @@ def add(user: User, name: str, public_key: str) -> SshKey:
     return key
 
 
-def make(user: User, name: str) -> Pair:
+def make(user: User, name: str, once: str = "") -> Pair:
     """A new key pair, of which the public half is kept; without a name it is called by the day.
 
+    `once` marks the wish: the same again, as by a page loaded anew, answers the key of the first time.
     Raises Refused with the field (name).
     """
-    name = name.strip() or f"made {now():%Y-%m-%d}"
+    called = name.strip() or f"made {now():%Y-%m-%d}"
     private = ed25519.Ed25519PrivateKey.generate()
     public = private.public_key().public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH).decode()
-    key = add(user, name, f"{public} {'-'.join(name.split())}")
+    comment = "-".join(called.split())
+    try:
+        key = add(user, called, f"{public} {comment}", key_id=_id_of(user, name, once))
+    except Refused:
+        if known := made(user, name, once):
+            return Pair(known, None)
+        raise
     text = private.private_bytes(Encoding.PEM, PrivateFormat.OpenSSH, NoEncryption()).decode()
     return Pair(key, text)
+
+
+def made(user: User, name: str, once: str) -> SshKey | None:
+    """The key that this very wish made before."""
+    return db.session.get(SshKey, _id_of(user, name, once))
+
+
+def _id_of(user: User, name: str, once: str) -> UUID:
+    """The key's id follows from the wish, so that the table itself refuses a second one, also in parallel."""
+    return uuid5(user.id, f"{once} {name.strip()}") if once else uuid4()
 
 
 def remove(key_id: UUID, *, by: User) -> None:

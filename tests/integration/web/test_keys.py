@@ -157,6 +157,31 @@ def test_a_key_without_a_name_is_called_by_the_day(page: Page, ada: User) -> Non
     assert "another key with this name" in again.errors["made-name"]
 
 
+def test_loading_the_page_of_a_made_key_anew_makes_no_other(page: Page, ada: User) -> None:
+    form = page.sign_in(ada).get("/keys/").form("/make")
+    assert "PRIVATE KEY" in private_key(form.submit(**named("made-name", "My key")))
+    again = form.submit(**named("made-name", "My key"))
+    assert (again.status, again.url) == (200, "/keys/")
+    assert "“My key” was made before, and its private key shown that one time." in again.text
+    assert len(keys.of(ada)) == 1
+    # The same form with another name is another wish, and so is one that was loaded since.
+    assert "PRIVATE KEY" in private_key(form.submit(**named("made-name", "other")))
+    taken = page.get("/keys/").form("/make").submit(**named("made-name", "My key"))
+    assert "another key with this name" in taken.errors["made-name"]
+
+
+def test_a_made_key_stays_chosen_when_its_page_is_loaded_anew(page: Page, ada: User) -> None:
+    access = wizard(wizard(begin(page.sign_in(ada))).submit("Next"))
+    made = access.submit("Make one for me", **named("key-name", "new"))
+    wizard(made.follow("I have saved it: go on")).submit("Next", firewall="closed")
+    again = access.submit("Make one for me", **named("key-name", "new"))
+    assert "its private key shown that one time" in again.text
+    [key] = keys.of(ada)
+    assert wizard(again).fields["ssh_keys"] == [str(key.id)]
+    assert wizard(again)["firewall"] == "closed"
+    assert "No SSH key is chosen" not in wizard(again).submit("Next").text
+
+
 def test_a_key_is_made_in_the_wizard_and_chosen(page: Page, ada: User) -> None:
     access = wizard(begin(page.sign_in(ada))).submit("Next")
     made = wizard(access).submit("Make one for me", firewall="closed", **named("key-name", "new"))
