@@ -15,13 +15,22 @@ _PASSING = re.compile(
 _INDENTED = re.compile(rb"(<(pre|textarea)\b.*?</\2>)|\n\s+", re.DOTALL)
 
 
-def panel(template: str, **facts: Any) -> Response:
-    """The fragment, with an ETag of what it says."""
+# What the bell of the same page listens for, to ask again at once.
+NOTICES_READ = "notices-read"
+
+
+def panel(template: str, tells: str = "", /, **facts: Any) -> Response:
+    """The fragment, with an ETag of what it says. `tells`: an event for the other parts of the page."""
     response = make_response(render_template(template, **facts))
     body = _INDENTED.sub(lambda found: found[1] or b"\n", response.get_data())
     response.set_data(body)
     lasting = _PASSING.sub(b"", body)
     response.set_etag(hashlib.sha256(lasting).hexdigest()[:32], weak=True)
     response.headers["Cache-Control"] = "private, no-cache"
-    response.make_conditional(request)
+    if tells:
+        # A browser keeps an answer's headers with it, and would tell the same again where nothing changed.
+        response.headers["Cache-Control"] = "no-store"
+        response.headers["HX-Trigger"] = tells
+    else:
+        response.make_conditional(request)
     return response

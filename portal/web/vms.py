@@ -26,7 +26,7 @@ from portal.domain.vms.vms import Event, State, Vm
 from portal.web import menus
 from portal.web.admin.words import KINDS
 from portal.web.guards import needs
-from portal.web.panels import panel
+from portal.web.panels import NOTICES_READ, panel
 
 blueprint = Blueprint("vms", __name__, url_prefix="/vms")
 
@@ -35,14 +35,18 @@ blueprint = Blueprint("vms", __name__, url_prefix="/vms")
 @needs(Permission.VM_VIEW)
 def show(vm_id: UUID) -> ResponseReturnValue:
     """One VM."""
-    return render_template("vms/page.html", **_facts(vms.get(vm_id, for_=current_user)))
+    vm = vms.get(vm_id, for_=current_user)
+    notices.seen(vm.id, by=current_user)
+    return render_template("vms/page.html", **_facts(vm))
 
 
 @blueprint.get("/<uuid:vm_id>/panel")
 @needs(Permission.VM_VIEW)
 def live(vm_id: UUID) -> ResponseReturnValue:
-    """The part of its page that changes."""
-    return panel("vms/_vm.html", **_facts(vms.get(vm_id, for_=current_user)))
+    """The part of its page that changes; the bell hears of what counts as read by looking at it."""
+    vm = vms.get(vm_id, for_=current_user)
+    read = notices.seen(vm.id, by=current_user)
+    return panel("vms/_vm.html", NOTICES_READ if read else "", **_facts(vm))
 
 
 @blueprint.post("/<uuid:vm_id>/<any(start, stop, reboot, reset):action>")
@@ -105,7 +109,6 @@ def keep(vm_id: UUID) -> ResponseReturnValue:
 
 def _facts(vm: Vm) -> dict[str, Any]:
     """What a VM's page and its panel are drawn from; all of it from the portal's own tables."""
-    notices.seen(vm.id, by=current_user)
     change, removal = changes.latest(vm), removals.seconds_left(vm)
     events = history.events_of(vm)
     return {

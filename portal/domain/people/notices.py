@@ -137,11 +137,13 @@ def mark_all(*, by: User) -> None:
     _read(by)
 
 
-def seen(subject_id: UUID, *kinds: Kind, by: User) -> None:
-    """The person looks at what these notices, of these kinds or of any, are about."""
+def seen(subject_id: UUID, *kinds: Kind, by: User) -> bool:
+    """The person looks at what these notices, of these kinds or of any, are about. Whether any was unread."""
     which = [Notice.subject_id == subject_id, *([Notice.kind.in_(kinds)] if kinds else [])]
-    if db.session.scalar(select(Notice.id).where(*_unread(by), *which).limit(1)):
-        _read(by, *which)
+    if not db.session.scalar(select(Notice.id).where(*_unread(by), *which).limit(1)):
+        return False
+    _read(by, *which)
+    return True
 
 
 def _read(person: User, *which: ColumnElement[bool]) -> None:
