@@ -192,10 +192,20 @@
     for (const box of document.querySelectorAll("[data-ends]")) box.scrollTop = box.scrollHeight;
   }
 
+  // A link to a field leads into it, also where it is folded away.
+  function arrive() {
+    const target = document.querySelector(":target");
+    const fold = target?.closest("details");
+    if (fold) fold.open = true;
+    if (target?.matches("input, select, textarea")) target.focus();
+  }
+
   document.addEventListener("DOMContentLoaded", () => {
     times();
     ends();
     hear(false);
+    arrive();
   });
+  window.addEventListener("hashchange", arrive);
   setInterval(times, 1000);
 })();

@@ -87,19 +87,24 @@ def told(draft: LaunchDraft) -> dict[str, Any]:
     titles = [(gettext("Template"), translated(about.title)), (gettext("About"), translated(about.summary))]
     parts = [(STEPS[0], [(*each, "") for each in titles])]
     wrong: list[tuple[Question, Step]] = []
-    user_data = ""
+    own: list[tuple[Question, Step]] = []
     for step in STEPS[1:-1]:
         asked = questions.asked(step.name, review)
         wrong += [(one, step) for one in asked if one.problem]
-        user_data = next((one.value for one in asked if one.widget == "user_data"), user_data) or ""
-        shown = [one for one in asked if one.widget != "user_data"]
+        own += [(one, step) for one in asked if _is_own(one)]
+        shown = [one for one in asked if not _is_own(one)]
         parts.append((step, [(one.label, fields.in_words(one, review), one.id) for one in shown]))
     over = "quota" in review.problems
     return facts(draft, "review", review) | {
         "parts": parts,
         "wrong": wrong,
-        "user_data": user_data,
+        "own": own,
         "fitting": offers.fitting(review) if over else [],
         "most": offers.most(review) if over else 0,
         "recipe": None if review.problems else recipe.of(draft, review, by=current_user),
     }
+
+
+def _is_own(question: Question) -> bool:
+    """Whether it holds user data, which has a card of its own in the review."""
+    return question.widget == "user_data" and bool(question.value)

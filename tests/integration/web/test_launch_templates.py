@@ -2,6 +2,7 @@
 
 from pathlib import Path
 from typing import Any
+from urllib.parse import urldefrag
 
 import pytest
 
@@ -39,6 +40,15 @@ def test_user_data_is_kept_while_it_is_wrong(browser: Page) -> None:
     access = wizard(begin(browser, "Your own cloud-init")).submit("Next")
     answer = wizard(access).submit("Next", user_data="just words\nand more")
     assert wizard(answer)["user_data"].split() == ["just", "words", "and", "more"]
+
+
+def test_user_data_is_changed_from_the_review(browser: Page) -> None:
+    access = wizard(begin(browser, "Your own cloud-init")).submit("Next")
+    blank = wizard(access).submit("Next", user_data="")
+    assert blank.words("//dt[.='User data']/following-sibling::dd[1]/a") == ["none"]
+    review = wizard(access).submit("Next", user_data="#!/bin/sh")
+    page, place = urldefrag(review.one("//a[@aria-label='Change: user data']").get("href"))
+    assert browser.get(page).one(f"//textarea[@id='{place}']").text_content().strip() == "#!/bin/sh"
 
 
 def test_user_data_is_shown_to_its_author_only_until_the_launch(browser: Page, work: Worker) -> None:
