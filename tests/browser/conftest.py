@@ -81,6 +81,8 @@ def mistakes(context: BrowserContext) -> Iterator[list[str]]:
 
 
 @pytest.fixture
-def ada(mistakes: list[str], context: BrowserContext, portal: Running) -> Person:
-    """The demo member, signed in."""
-    return Person(context.new_page(), portal).sign_in()
+def ada(
+    mistakes: list[str], context: BrowserContext, portal: Running, request: pytest.FixtureRequest
+) -> Person:
+    """The demo member, signed in; see `with_script_and_without`."""
+    return Person(context.new_page(), portal, getattr(request, "param", True)).sign_in()

@@ -1,11 +1,11 @@
 """Journeys of a VM that is there: another size or image, a longer lease, a deletion that is taken back."""
 
-import pytest
 from playwright.sync_api import expect
 
-from tests.browser.person import Person, new_name
+from tests.browser.person import Person, new_name, with_script_and_without
 
 
+@with_script_and_without
 def test_a_resize_is_followed_on_the_page(ada: Person) -> None:
     ada.launch(name=new_name()).sees("Running")
     ada.page.locator("#more summary").click()
@@ -13,7 +13,7 @@ def test_a_resize_is_followed_on_the_page(ada: Person) -> None:
     ada.page.locator("label.choice", has_text="m1.medium").click()
     ada.press("Resize it")
     expect(ada.page.locator("#vm")).to_contain_text("Size from m1.small to m1.medium")
-    expect(ada.page.locator("#vm")).to_contain_text("2 vCPU, 4 GiB memory", timeout=30_000)
+    ada.awaits(ada.page.locator("#vm", has_text="2 vCPU, 4 GiB memory"))
 
 
 def test_a_rebuild_asks_for_the_name_first(ada: Person) -> None:
@@ -41,16 +41,8 @@ def test_a_deletion_is_taken_back(ada: Person) -> None:
     expect(ada.state()).to_contain_text("Active")
 
 
-@pytest.mark.parametrize(
-    "script",
-    [
-        pytest.param(True, id="script"),
-        pytest.param(
-            False, id="no-script", marks=pytest.mark.browser_context_args(java_script_enabled=False)
-        ),
-    ],
-)
-def test_a_lease_is_extended_where_its_end_is_told(ada: Person, script: bool) -> None:
+@with_script_and_without
+def test_a_lease_is_extended_where_its_end_is_told(ada: Person) -> None:
     ada.begin()
     ada.page.get_by_label("Name", exact=True).first.fill(new_name())
     ada.press("Next")
@@ -58,8 +50,7 @@ def test_a_lease_is_extended_where_its_end_is_told(ada: Person, script: bool) ->
     ada.page.get_by_role("radio", name="1 day").check()
     ada.press("Next").press("Launch")
     warned = ada.page.locator("#vm .notice", has_text="Its lease ends")
-    while not script and warned.count() == 0:
-        ada.page.reload()  # it comes up behind the page
+    ada.awaits(warned)  # it comes up behind the page
     end = warned.locator("time").first
     before = end.get_attribute("datetime")
     ada.press("Extend by 1 day")

@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from playwright.sync_api import Page, expect
 from pytest_playwright import CreateContextCallback
 
-from tests.browser.person import Person, new_name
+from tests.browser.person import Person, new_name, without_script
 from tests.support.running import Running
 
 PHONE = {"width": 390, "height": 844}
@@ -113,7 +113,7 @@ def test_the_list_moves_by_itself_and_is_searched_as_one_types(ada: Person) -> N
     assert f"q={name}" in ada.page.url
 
 
-@pytest.mark.browser_context_args(java_script_enabled=False)
+@without_script
 def test_all_of_it_works_without_script(ada: Person) -> None:
     name = new_name()
     ada.begin("Docker host")
@@ -126,12 +126,7 @@ def test_all_of_it_works_without_script(ada: Person) -> None:
     ada.press("Back").press("Next")
     expect(ada.page.get_by_label("Container image")).to_have_value("nginx:alpine")
     ada.press("Next").press("Launch")
-    for _ in range(60):
-        if ada.page.locator("#vm .tone", has_text="Active").count():
-            break
-        time.sleep(0.5)
-        ada.page.reload()
-    ada.press("Delete").press("Delete now")
+    ada.sees("Active").press("Delete").press("Delete now")
     expect(ada.state()).to_contain_text("Being deleted")
 
 

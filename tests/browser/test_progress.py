@@ -6,7 +6,7 @@ import pytest
 import requests
 from playwright.sync_api import expect
 
-from tests.browser.person import Person, new_name
+from tests.browser.person import Person, new_name, with_script_and_without
 from tests.support.running import Running
 
 # Chromium's own notifications can't be seen from here: the page's are noted instead.
@@ -52,6 +52,7 @@ def test_whoever_asked_is_told_without_a_sound_and_by_the_tab(ada: Person) -> No
     expect(page.locator("#progress:not([open])")).to_have_count(1)
 
 
+@with_script_and_without
 def test_a_failure_is_fixed_by_a_click_and_comes_up(ada: Person, no_public_addresses: None) -> None:
     page, name = ada.page, new_name()
     ada.begin()

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from playwright.sync_api import expect
 
-from tests.browser.person import PATIENCE, Person, new_name
+from tests.browser.person import PATIENCE, Person, new_name, without_script
 
 
 def test_several_are_ticked_and_deleted_and_the_list_follows_them(ada: Person) -> None:
@@ -40,6 +40,33 @@ def test_several_are_ticked_and_deleted_and_the_list_follows_them(ada: Person) -
     expect(page.locator("main").get_by_text("No VM matches")).to_be_visible(timeout=PATIENCE)
     expect(page.locator("#results[hx-trigger]")).to_have_count(0)
     ada.press("Show all")
+
+
+@without_script
+def test_several_are_deleted_without_script(ada: Person) -> None:
+    page, begin = ada.page, new_name()
+    ada.begin()
+    page.get_by_label("Name", exact=True).first.fill(begin)
+    page.get_by_label("How many").fill("2")
+    ada.press("Skip to the review").press("Launch 2 VMs")
+    page.goto("/vms/")
+    page.get_by_label("Name, address, tag, image or owner").fill(begin)
+    ada.press("Show")
+
+    def tick_and_delete() -> None:
+        for number in (1, 2):
+            page.get_by_label(f"Tick {begin}-{number}").check()
+        ada.press("Delete")
+
+    tick_and_delete()
+    ada.press("Delete 2 VMs")
+    expect(page.locator("#bulk")).to_contain_text("They will be deleted in")
+    ada.press("Undo")
+    expect(page.get_by_role("heading", name="2 of 2 VMs are kept")).to_be_visible()
+    ada.press("Back to the VMs")
+    tick_and_delete()
+    ada.press("Delete now").awaits(page.locator("#bulk").get_by_text("Is deleted").nth(1))
+    expect(page.locator("main").get_by_role("link", name="Look again")).to_have_count(0)
 
 
 def test_a_list_is_exported_as_often_as_one_likes(ada: Person) -> None:
