@@ -23,7 +23,7 @@ def console(vm_id: UUID) -> ResponseReturnValue:
     vm = _vm(vm_id)
     if request.htmx:
         power.look_again(vm)
-    facts = {"vm": vm, "console": power.console(vm), "can_fetch": power.has_console(vm, current_user)}
+    facts = {"vm": vm, "console": power.console(vm), "why": power.why_no_console(vm, current_user)}
     return (
         panel("vms/_console.html", **facts) if request.htmx else render_template("vms/console.html", **facts)
     )
@@ -43,7 +43,7 @@ def fetch_console(vm_id: UUID) -> ResponseReturnValue:
 def screen(vm_id: UUID) -> ResponseReturnValue:
     """The link to its screen, once; htmx gets the panel."""
     vm = _vm(vm_id)
-    facts = {"vm": vm, "screen": screens.take(vm), "can_fetch": power.has_console(vm, current_user)}
+    facts = {"vm": vm, "screen": screens.take(vm), "why": power.why_no_console(vm, current_user)}
     return panel("vms/_screen.html", **facts) if request.htmx else render_template("vms/screen.html", **facts)
 
 

@@ -1,60 +1,117 @@
-"""Menus: what may be done with a VM beside its buttons, and why some of it can't be done now."""
+"""Menus: what may be done with a VM, by the buttons of its page and the menu beside them; and why not now."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 from flask import url_for
 from flask_login import current_user
 
 from portal.domain.catalog.hot import Role
-from portal.domain.vms import changes, describing, leases, rebuilds, wishes
+from portal.domain.people import access
+from portal.domain.people.access import Permission
+from portal.domain.vms import changes, describing, leases, power, rebuilds, removals, wishes
 from portal.domain.vms.changes import Change
-from portal.domain.vms.vms import Vm
+from portal.domain.vms.power import Action
+from portal.domain.vms.vms import State, Vm
 from portal.translation import gettext
 
 
 @dataclass(frozen=True)
 class Item:
-    """One entry; `why` says why it can't be had now."""
+    """One entry; `why` says why it can't be had now, `note` what it does.
+
+    With `asks` it is no link but a button, which sends that at once.
+    """
 
     words: str
     picture: str
     endpoint: str
     vm: Vm
     why: str = ""
+    note: str = ""
+    asks: Mapping[str, Any] | None = None
 
     @property
     def url(self) -> str:
-        return url_for(self.endpoint, vm_id=self.vm.id)
+        return url_for(self.endpoint, vm_id=self.vm.id, **(self.asks or {}))
 
 
-def of_vm(vm: Vm, change: Change | None) -> list[Item]:
-    """What may be changed of the VM; nothing for whoever may change nothing, or once it is deleted.
+@dataclass(frozen=True)
+class Head:
+    """The head of a VM's page: buttons, the menu behind “More”, and the deletion at the end."""
+
+    buttons: list[Item] = field(default_factory=list)
+    more: list[Item] = field(default_factory=list)
+    delete: Item | None = None
+
+    @property
+    def whys(self) -> dict[str, list[str]]:
+        """Each reason, with the words of the buttons that can't be had for it."""
+        found: dict[str, list[str]] = {}
+        for item in [*self.buttons, *filter(None, [self.delete])]:
+            if item.why:
+                found.setdefault(item.why, []).append(item.words)
+        return found
+
+
+def of_vm(vm: Vm, change: Change | None) -> Head:
+    """What may be done with the VM. What the person's role doesn't allow is left out, and most once it goes.
 
     `change` is its latest, if any.
     """
-    described = describing.why_not(vm, current_user)
-    if described:
-        return []
+    if describing.why_not(vm, current_user):
+        return Head(delete=_delete(vm))
+    return Head(_buttons(vm), _more(vm, change), _delete(vm))
+
+
+def _buttons(vm: Vm) -> list[Item]:
+    console = power.why_no_console(vm, current_user)
+    return [
+        _switch(vm, power.turn(vm)),
+        _switch(vm, Action.REBOOT),
+        Item(gettext("Console output"), "square-terminal", "vms.fetch_console", vm, console, asks={}),
+    ]
+
+
+def _switch(vm: Vm, action: Action) -> Item:
+    words, picture = {
+        Action.START: (gettext("Start"), "power"),
+        Action.STOP: (gettext("Stop"), "circle-stop"),
+        Action.REBOOT: (gettext("Restart"), "rotate-cw"),
+        Action.RESET: (gettext("Restart the hard way"), "zap"),
+    }[action]
+    why = power.why_not(vm, action, current_user)
+    return Item(words, picture, "vms.switch", vm, why, asks={"action": action.value})
+
+
+def _more(vm: Vm, change: Change | None) -> list[Item]:
     why = changes.why_not_after(change, vm, current_user)
+    console = power.why_no_console(vm, current_user)
     address = gettext("Release its address") if vm.public_ip else gettext("Give it an address")
     no_address = "" if vm.public_ip else wishes.no_address(vm)
+    rebuild = rebuilds.why_not_after(change, vm, current_user)
     found = [
-        Item(gettext("Name, description, tags"), "pencil", "changes.about", vm, described),
+        Item(gettext("Graphical console"), "monitor", "vms.screen", vm, console),
+        Item(gettext("Name, description, tags"), "pencil", "changes.about", vm),
         Item(gettext("Resize"), "scaling", "changes.resize", vm, why or _needs(vm, Role.FLAVOR)),
         Item(gettext("Firewall"), "shield", "changes.firewall", vm, why or _no_firewall(vm)),
         Item(address, "globe", "changes.address", vm, why or no_address),
-        Item(
-            gettext("Rebuild"),
-            "refresh-cw",
-            "changes.rebuild",
-            vm,
-            rebuilds.why_not_after(change, vm, current_user),
-        ),
+        Item(gettext("Rebuild"), "refresh-cw", "changes.rebuild", vm, rebuild),
     ]
     if vm.lease_ends_at:
         lease = leases.why_not(vm, current_user)
         found.append(Item(gettext("Extend its lease"), "calendar-clock", "changes.lease", vm, lease))
-    return found
+    pulled = gettext("As if the plug were pulled: what isn't written to its disk is lost.")
+    return [*found, replace(_switch(vm, Action.RESET), note=pulled)]
+
+
+def _delete(vm: Vm) -> Item | None:
+    """None: the person's role doesn't allow it, or nothing is left to delete."""
+    if vm.state is State.DELETED or not access.allows(current_user, Permission.VM_DELETE, vm.tenant_id):
+        return None
+    why = removals.why_not(vm, current_user)
+    return Item(gettext("Delete"), "trash-2", "vms.confirm_delete", vm, why)
 
 
 def _needs(vm: Vm, role: Role) -> str:

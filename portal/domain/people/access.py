@@ -6,9 +6,9 @@ from uuid import UUID
 
 from portal.domain.people.models import Role, TenantRole, User
 from portal.domain.store.errors import Forbidden
-from portal.translation import N_, translated
+from portal.translation import N_, gettext, translated
 
-__all__ = ["Permission", "Role", "TenantRole", "allows", "everywhere", "require", "table"]
+__all__ = ["Permission", "Role", "TenantRole", "allows", "everywhere", "require", "table", "why_not"]
 
 
 class Permission(StrEnum):
@@ -107,10 +107,17 @@ def everywhere(user: User, permission: Permission) -> bool:
     return permission in EVERYWHERE[user.role]
 
 
+def why_not(user: User, permission: Permission, tenant_id: UUID) -> str:
+    """Why the person may not do it in this tenant, in plain words; empty: they may."""
+    return (
+        "" if allows(user, permission, tenant_id) else gettext("Your role doesn't allow this in this tenant.")
+    )
+
+
 def require(user: User, permission: Permission, tenant_id: UUID | None = None) -> None:
     """Raises Forbidden where `allows` says no."""
     if not allows(user, permission, tenant_id):
-        raise Forbidden
+        raise Forbidden(why_not(user, permission, tenant_id) if tenant_id else None)
 
 
 # What each permission means, in the order of the table that admins see.

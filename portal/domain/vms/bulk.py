@@ -12,12 +12,11 @@ from portal.domain.people.access import Permission
 from portal.domain.people.models import User
 from portal.domain.store.db import db
 from portal.domain.store.errors import DomainError
-from portal.domain.tenants import standing
 from portal.domain.vms import kept, power, quotas, removals, vms
 from portal.domain.vms.lifecycle import Event
 from portal.domain.vms.models import State, Vm
 from portal.domain.vms.power import Action
-from portal.translation import N_, gettext, translated
+from portal.translation import gettext
 
 # So many at once: a page of the list holds fewer, and an address holds no more.
 MOST = 100
@@ -141,26 +140,6 @@ def _asked(act: Act, vm: Vm, by: User, at_once: bool) -> str:
 
 
 def _why_not(act: Act, vm: Vm, by: User) -> str:
-    switches = act in SWITCHES
-    if not access.allows(by, Permission.VM_POWER if switches else Permission.VM_DELETE, vm.tenant_id):
-        return gettext("Your role doesn't allow this in its tenant.")
-    return _why_not_switched(act, vm, by) if switches else _why_not_deleted(vm)
-
-
-def _why_not_deleted(vm: Vm) -> str:
-    gone = {
-        State.DELETING: gettext("It is being deleted already."),
-        State.DELETED: gettext("It is deleted already."),
-    }
-    return gone.get(vm.state, "")
-
-
-def _why_not_switched(act: Act, vm: Vm, by: User) -> str:
-    if vm.state is not State.ACTIVE:
-        return gettext("Only a VM that is active has power to switch.")
-    if act is Act.START and (closed := standing.refusal(vm.tenant)):
-        return closed
-    if Action(act) in power.actions(vm, by):
-        return ""
-    word = translated(power.word(vm) or N_("without a server"))
-    return gettext("It is %(power)s just now.", power=word)
+    if act in SWITCHES:
+        return power.why_not(vm, Action(act), by)
+    return removals.why_not(vm, by)

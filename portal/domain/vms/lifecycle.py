@@ -60,6 +60,14 @@ WORDS = {
     State.DELETING: N_("deleting"),
     State.DELETED: N_("deleted"),
 }
+# Why nothing can be asked of its server.
+_NO_SERVER = {
+    State.REQUESTED: N_("It isn't built yet."),
+    State.PROVISIONING: N_("It isn't built yet."),
+    State.ERROR: N_("It has failed."),
+    State.DELETING: N_("It is being deleted already."),
+    State.DELETED: N_("It is deleted already."),
+}
 # How findings about a VM end with it.
 _ENDS = {State.ACTIVE: N_("It is active now."), State.DELETED: N_("It is deleted now.")}
 
@@ -116,6 +124,13 @@ def no_retry(vm: Vm) -> str:
     """That it can't be tried again, since it isn't failed (any more)."""
     state = word(vm.state)
     return gettext("%(name)s is %(state)s now: there is nothing to try again.", name=vm.name, state=state)
+
+
+def no_server(vm: Vm) -> str:
+    """Why nothing can be asked of its server now, in plain words; empty: it has one that is up."""
+    if words := _NO_SERVER.get(vm.state):
+        return translated(words)
+    return "" if vm.server_id else gettext("Its server isn't known just now.")
 
 
 def actions(vm: Vm) -> list[Event]:

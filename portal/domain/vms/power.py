@@ -17,12 +17,12 @@ from portal.domain.store import audit, volatile, wake
 from portal.domain.store.db import db, now, transaction
 from portal.domain.store.errors import DomainError, Refused
 from portal.domain.tenants import circuits, clouds, standing
-from portal.domain.vms import claims, explain, kept
+from portal.domain.vms import claims, explain, kept, lifecycle
 from portal.domain.vms.models import Change, ChangeKind, State, Vm
 from portal.openstack.cloud import Cloud
 from portal.openstack.errors import Conflict, NotFound, OpenStackError
 from portal.openstack.nova import Server
-from portal.translation import N_, gettext
+from portal.translation import N_, gettext, translated
 
 PATIENCE = timedelta(minutes=3)
 # The stage of a lease that has ended (see leases).
@@ -69,7 +69,6 @@ _DOES: dict[Action, Callable[[Cloud, str], None]] = {
     Action.RESET: lambda cloud, server_id: cloud.nova.reboot(server_id, hard=True),
 }
 
-
 # What people call it: while an action is on its way, and at rest by Nova's status.
 _UNDERWAY = {
     Action.START: N_("starting"),
@@ -87,10 +86,10 @@ _AT_REST = {
     "ERROR": N_("crashed"),
 }
 _REFUSED = {
-    Action.START: N_("%(name)s can't be asked to start now."),
-    Action.STOP: N_("%(name)s can't be asked to stop now."),
-    Action.REBOOT: N_("%(name)s can't be asked to reboot now."),
-    Action.RESET: N_("%(name)s can't be asked to reset now."),
+    Action.START: N_("%(name)s can't be started now. %(why)s"),
+    Action.STOP: N_("%(name)s can't be stopped now. %(why)s"),
+    Action.REBOOT: N_("%(name)s can't be restarted now. %(why)s"),
+    Action.RESET: N_("%(name)s can't be restarted the hard way now. %(why)s"),
 }
 # Kept on the VM.
 _NOT_SEEN = {
@@ -115,23 +114,33 @@ def word(vm: Vm, change: Change | None = None) -> str | None:
     return _AT_REST.get(vm.power, vm.power.replace("_", " ").lower())
 
 
-def actions(vm: Vm, user: User) -> list[Action]:
-    """What the person may do with this VM's power now."""
-    if vm.state is not State.ACTIVE or vm.power_asked or not vm.server_id:
-        return []
-    if not access.allows(user, Permission.VM_POWER, vm.tenant_id):
-        return []
-    withheld = {Action.START} if vm.lease_stage == OVER else set()
-    return [action for action in Action if vm.power in _FROM[action] and action not in withheld]
+def turn(vm: Vm) -> Action:
+    """Which of start and stop stands in the one place they share; whether it can be had is `why_not`'s."""
+    return Action.START if vm.power in _FROM[Action.START] else Action.STOP
+
+
+def why_not(vm: Vm, action: Action, user: User) -> str:
+    """Why the person can't have this done with the VM's power now, in plain words; empty: they can."""
+    if words := access.why_not(user, Permission.VM_POWER, vm.tenant_id) or lifecycle.no_server(vm):
+        return words
+    if vm.power_asked or vm.power not in _FROM[action]:
+        now_it_is = translated(word(vm) or N_("being looked at"))
+        return gettext("It is %(power)s just now.", power=now_it_is)
+    return _withheld(vm, action)
+
+
+def _withheld(vm: Vm, action: Action) -> str:
+    """Why it isn't started, though it could be."""
+    if action is Action.START and vm.lease_stage == OVER:
+        return gettext("Its lease has ended. Extend it first.")
+    return (standing.refusal(vm.tenant) or "") if action is Action.START else ""
 
 
 def ask(vm: Vm, action: Action, *, by: User) -> None:
     """Has it done soon. Raises Forbidden, or Refused where the VM isn't in the state for it."""
     access.require(by, Permission.VM_POWER, vm.tenant_id)
-    if action is Action.START:
-        standing.require_open(vm.tenant)
-        if vm.lease_stage == OVER:
-            raise Refused(gettext("The lease of %(name)s has ended. Extend it first.", name=vm.name))
+    if words := _withheld(vm, action):
+        raise Refused(gettext(_REFUSED[action], name=vm.name, why=words))
     with transaction():
         asked = db.session.execute(
             update(Vm)
@@ -154,7 +163,8 @@ def ask(vm: Vm, action: Action, *, by: User) -> None:
             audit.record(f"vm.{action.value}", by=by, tenant_id=vm.tenant_id, vm_id=vm.id)
     db.session.refresh(vm)
     if vm.power_asked != action.value:
-        raise Refused(gettext(_REFUSED[action], name=vm.name))
+        words = why_not(vm, action, by)
+        raise Refused(gettext(_REFUSED[action], name=vm.name, why=words).strip())
     wake.power(vm.id)
 
 
@@ -232,10 +242,16 @@ def _write(vm: Vm, **facts: Any) -> None:
         )
 
 
-def has_console(vm: Vm, user: User) -> bool:
-    """Whether the person may have the console output fetched now."""
-    there = bool(vm.server_id) and vm.state is State.ACTIVE
-    return there and access.allows(user, Permission.VM_CONSOLE, vm.tenant_id)
+def why_no_console(vm: Vm, user: User) -> str:
+    """Why the person can't have the VM's console, output or screen, now, in plain words; empty: they can."""
+    return access.why_not(user, Permission.VM_CONSOLE, vm.tenant_id) or lifecycle.no_server(vm)
+
+
+def require_console(vm: Vm, user: User) -> None:
+    """Raises Forbidden, or Refused where the VM has no console now."""
+    access.require(user, Permission.VM_CONSOLE, vm.tenant_id)
+    if words := why_no_console(vm, user):
+        raise Refused(gettext("%(name)s has no console now. %(why)s", name=vm.name, why=words))
 
 
 def ask_console(vm: Vm, *, by: User, follow: bool = False) -> None:
@@ -243,9 +259,7 @@ def ask_console(vm: Vm, *, by: User, follow: bool = False) -> None:
 
     Raises Forbidden, or Refused where there is no server.
     """
-    access.require(by, Permission.VM_CONSOLE, vm.tenant_id)
-    if not has_console(vm, by):
-        raise Refused(gettext("%(name)s has no console now.", name=vm.name))
+    require_console(vm, by)
     with transaction():
         audit.record("vm.console", by=by, tenant_id=vm.tenant_id, vm_id=vm.id)
     volatile.keep(f"console-asked:{vm.id}", "1", seconds=_CONSOLE_PATIENCE)

@@ -70,6 +70,12 @@ def undo(vm: Vm, *, by: User) -> None:
         raise Refused(words)
 
 
+def why_not(vm: Vm, user: User) -> str:
+    """Why the person can't have it deleted now, in plain words; empty: they can."""
+    words = access.why_not(user, Permission.VM_DELETE, vm.tenant_id)
+    return words or (lifecycle.no_server(vm) if vm.state in ENDED else "")
+
+
 def seconds_left(vm: Vm | Listed) -> int | None:
     """How many seconds are left to take back what a person asked for; None: there is nothing to take back."""
     if vm.delete_due_at is None or vm.delete_cause != ASKED or vm.state in ENDED:

@@ -8,17 +8,14 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 from uuid import UUID
 
-from portal.domain.people import access
-from portal.domain.people.access import Permission
 from portal.domain.people.models import User
 from portal.domain.store import audit, volatile, wake
 from portal.domain.store.db import db, transaction
-from portal.domain.store.errors import DomainError, Refused
+from portal.domain.store.errors import DomainError
 from portal.domain.tenants import clouds
 from portal.domain.vms import claims, explain, power
 from portal.domain.vms.models import Vm
 from portal.openstack.errors import OpenStackError
-from portal.translation import gettext
 
 KEPT, PATIENCE = 60.0, 30.0
 
@@ -34,9 +31,7 @@ class Screen:
 
 def ask(vm: Vm, *, by: User) -> None:
     """Has the address fetched. Raises Forbidden, or Refused where there is no server."""
-    access.require(by, Permission.VM_CONSOLE, vm.tenant_id)
-    if not power.has_console(vm, by):
-        raise Refused(gettext("%(name)s has no console now.", name=vm.name))
+    power.require_console(vm, by)
     with transaction():
         audit.record("vm.console_opened", by=by, tenant_id=vm.tenant_id, vm_id=vm.id)
     volatile.forget(_key(vm.id))

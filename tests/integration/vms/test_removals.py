@@ -101,7 +101,7 @@ def test_at_its_end_it_is_stopped_and_after_the_grace_deleted(
     assert leases.is_over(leased)
     with pytest.raises(Refused, match="Extend it first"):
         power.ask(leased, power.Action.START, by=ada)
-    assert power.actions(leased, ada) == []
+    assert power.why_not(leased, power.Action.START, ada) == "Its lease has ended. Extend it first."
     assert removals.seconds_left(leased) is None
     removals.undo(leased, by=ada)
     assert fresh(leased).delete_due_at

@@ -95,13 +95,13 @@ def test_what_can_not_be_stopped_is_left_and_says_why(
     left = asked.words("//section[.//h2='Left as they are']//tbody/tr")
     assert left == [
         "two Active It is stopping just now.",
-        "waiting Waiting Only a VM that is active has power to switch.",
+        "waiting Waiting It isn't built yet.",
     ]
     assert "quota: " not in asked.text
     # Between the page and the click one of them became impossible; asked for twice, it is done.
     results = asked.form("/bulk/stop").submit(vm=[str(vm.id) for vm in three.values()])
     assert results.title.startswith("Stop: 2 of 3 VMs")
-    assert results.words(ROWS)[2] == "waiting Waiting Only a VM that is active has power to switch."
+    assert results.words(ROWS)[2] == "waiting Waiting It isn't built yet."
     work()
     assert fresh(three["one"]).power == "SHUTOFF"
     # As the list has it: the badges of a VM that is switched off, and what was refused may be had by now.
@@ -144,7 +144,7 @@ def test_strangers_vms_and_nonsense_are_not_told_of(
     assert stranger.get(f"/vms/bulk/delete/results?vm={three['one'].id}").url == "/vms/"
     # An admin deletes everywhere, and switches only what is in tenants of their own.
     answer = page.sign_in(root).get(f"/vms/bulk/stop?vm={three['one'].id}")
-    assert "Your role doesn't allow this in its tenant." in answer.text
+    assert "Your role doesn't allow this in this tenant." in answer.text
     assert "not yours" in page.get(f"/vms/bulk/delete?vm={three['one'].id}").text
 
 

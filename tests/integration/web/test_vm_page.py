@@ -1,8 +1,10 @@
 """A VM's page, from the launch to the end."""
 
 import re
+from collections.abc import Callable
 
 from portal.domain.people.models import User
+from portal.domain.tenants import standing
 from portal.domain.tenants.models import Tenant
 from portal.domain.vms import lifecycle, power
 from portal.domain.vms.models import State, Vm
@@ -24,9 +26,31 @@ def panel(page: Page, vm: Vm, **headers: str) -> Answer:
 
 
 def buttons(answer: Answer) -> set[str]:
-    """What may be done, by the words of buttons and links in the page's head."""
-    beside = "not(ancestor::*[@id='more'])"
+    """What may be done now, by the words of buttons and links in the page's head."""
+    beside = "not(ancestor::*[@id='more'])][not(@aria-disabled)"
     return set(answer.words(f"//*[@class='actions']//*[self::button or self::a][{beside}]"))
+
+
+def off(answer: Answer) -> dict[str, str]:
+    """What can't be had, and the words that are its button's description for a screen reader."""
+    found = answer.all("//*[@class='actions']/button[@aria-disabled='true']")
+    return {
+        " ".join(each.text_content().split()): answer.words(f"//*[@id='{each.get('aria-describedby')}']")[0]
+        for each in found
+    }
+
+
+def menu(answer: Answer) -> str:
+    """The words of the menu behind “More”."""
+    return " ".join(answer.words("//*[@id='more']"))
+
+
+def refused(page: Page, vm: Vm, place: str) -> str:
+    """What is said to somebody who asks for it all the same."""
+    token = page.get("/keys/").form("/keys/")["csrf_token"]
+    answer = page.post(f"/vms/{vm.id}/{place}", {"csrf_token": token})
+    assert answer.status == 409
+    return answer.words("//main//p")[0]
 
 
 def without_ages(words: list[str]) -> list[str]:
@@ -174,7 +198,7 @@ class TestPower:
         work()
         refused = stop.submit()
         assert refused.status == 409
-        assert "quiet-otter can't be asked to stop now." in refused.text
+        assert "quiet-otter can't be stopped now. It is stopped just now." in refused.text
 
     def test_trouble_with_it_is_told(self, browser: Page, vm: Vm, cloud: Control, work: Worker) -> None:
         form = show(browser, vm).form("/stop")
@@ -182,6 +206,61 @@ class TestPower:
         form.submit()
         work()
         assert "About its power" in show(browser, vm).text
+
+
+class TestWhatCanNotBeHad:
+    """It stays in its place, says why, and the server refuses it with the same words."""
+
+    def test_a_vm_that_is_not_built_yet(self, browser: Page, ada: User, lab: Tenant) -> None:
+        made = launch(ada, lab)
+        answer = show(browser, made)
+        assert buttons(answer) == {"Delete"}
+        assert off(answer) == dict.fromkeys(("Stop", "Restart", "Console output"), "It isn't built yet.")
+        for words in ("Graphical console", "Restart the hard way"):
+            assert f"{words}It isn't built yet." in menu(answer)
+        for place in ("console", "screen"):
+            told = browser.get(f"/vms/{made.id}/{place}").text
+            assert "It can't be had now. It isn't built yet." in told
+        for place in ("stop", "start", "reboot", "reset", "console", "screen"):
+            assert refused(browser, made, place).endswith("now. It isn't built yet.")
+
+    def test_what_its_power_does_not_allow(self, browser: Page, vm: Vm, work: Worker) -> None:
+        answer = show(browser, vm).form("/stop").submit()
+        assert off(answer) == dict.fromkeys(("Stop", "Restart"), "It is stopping just now.")
+        assert buttons(answer) == {"Console output", "Delete"}
+        work()
+        answer = show(browser, vm)
+        assert buttons(answer) == {"Start", "Console output", "Delete"}
+        assert off(answer) == {"Restart": "It is stopped just now."}
+        assert refused(browser, vm, "reboot").endswith("can't be restarted now. It is stopped just now.")
+
+    def test_a_stopped_vm_of_a_suspended_tenant(
+        self, browser: Page, vm: Vm, lab: Tenant, root: User, record: Callable[..., None]
+    ) -> None:
+        record(vm, power="SHUTOFF")
+        standing.suspend(fresh(lab), "Too dear.", by=root)
+        assert off(show(browser, vm))["Start"].endswith("An administrator says: Too dear.")
+        assert refused(browser, vm, "start").endswith("An administrator says: Too dear.")
+
+    def test_a_server_of_which_nothing_is_known_yet(
+        self, browser: Page, vm: Vm, record: Callable[..., None]
+    ) -> None:
+        record(vm, power=None)
+        assert off(show(browser, vm))["Stop"] == "It is being looked at just now."
+        record(vm, server_id=None)
+        assert off(show(browser, vm))["Console output"] == "Its server isn't known just now."
+
+    def test_one_that_goes_has_little_left_to_do_and_then_nothing(
+        self, browser: Page, vm: Vm, work: Worker
+    ) -> None:
+        browser.get(f"/vms/{vm.id}/delete").form("/delete").submit("Delete now")
+        answer = show(browser, vm)
+        assert off(answer) == {"Delete": "It is being deleted already."}
+        assert (buttons(answer), menu(answer)) == (set(), "")
+        assert refused(browser, vm, "stop").endswith("It is being deleted already.")
+        work()
+        answer = show(browser, vm)
+        assert (buttons(answer), off(answer), menu(answer)) == (set(), {}, "")
 
 
 class TestDeleting:
@@ -239,7 +318,7 @@ class TestConsole:
         form.element.set("action", f"/vms/{launch(ada, lab, name='young').id}/console")
         refused = form.submit()
         assert refused.status == 409
-        assert "young has no console now." in refused.text
+        assert "young has no console now. It isn't built yet." in refused.text
 
 
 class TestWhoMayDoWhat:
