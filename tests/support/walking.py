@@ -29,6 +29,8 @@ from tests.support.world import PASSWORD, draft, launch, wait_for
 
 # A size with a kind of GPU that no host of the sandbox has.
 NO_HOST = "g1.vgpu"
+# Pages of several VMs.
+TICKED = {"vms.plan", "vms.results"}
 # A member who has nothing yet.
 NEWCOMER = "member"
 NOTHING = "heat_template_version: 2018-08-31\nresources:\n  nothing: {type: OS::Heat::None}\n"
@@ -57,7 +59,8 @@ class House:
                     continue
                 if rule.arguments and actor == NEWCOMER:
                     continue
-                query = {"token": token(row.token, person)} if row.token else {}
+                query: dict[str, Any] = {"token": token(row.token, person)} if row.token else {}
+                query |= {"vm": self.known["vm_id"]} if rule.endpoint in TICKED else {}
                 for values in self._values(rule, person):
                     built = rule.build({**values, **query})
                     assert built
