@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from portal.domain.catalog import cloudinit
 from portal.domain.catalog.hot import Parameter, Role
 from portal.domain.vms import answers, offers, particulars, presets, terms
 from portal.domain.vms.drafts import Review
@@ -26,6 +27,7 @@ _WIDGETS = {
     Role.SSH_KEYS: "keys",
     Role.USER_DATA: "user_data",
 }
+_TYPED = frozenset({"text", "area", "json", "secret"})
 # Where a template has no parameter of its own, or words of little help to people.
 _LABELS = {
     Role.NAME: N_("Name"),
@@ -52,7 +54,7 @@ class Asker:
         if name is None:
             return []
         parameter = self.review.offering.template.parameter(name)
-        value = self.review.typed.get(name)
+        value, problem = self.review.typed.get(name), self.problem(name)
         return [
             Question(
                 name=name,
@@ -60,7 +62,8 @@ class Asker:
                 label=_LABELS.get(role) or (parameter.label if parameter else name),
                 help=_HELP.get(role) or (parameter.description if parameter else ""),
                 value=answers.is_yes(value) if role is Role.FLOATING_IP else value,
-                problem=self.problem(name),
+                problem=problem,
+                line=cloudinit.mistaken_line(str(value)) if problem and role is Role.USER_DATA else 0,
                 attributes={"maxlength": 53, "required": "required"} if role is Role.NAME else {},
             )
         ]
@@ -135,8 +138,8 @@ class Asker:
             help=parameter.description or (rule.rule if rule else ""),
             value=_shown(widget, value),
             problem=self.problem(name),
-            optional=parameter.has_default and widget in {"text", "area", "secret"} and not parameter.default,
-            attributes=_attributes(parameter) if widget in {"text", "number", "area", "secret"} else {},
+            optional=parameter.has_default and widget in _TYPED and not parameter.default,
+            attributes=_attributes(parameter) if widget in _TYPED | {"number"} else {},
             choices=choices,
         )
 
@@ -160,8 +163,8 @@ def _widget(parameter: Parameter, value: Any, choices: Sequence[tuple[str, str]]
         return "secret"
     if parameter.type == "number" and _is_number(value):
         return "number"
-    is_long = parameter.type == "json" or len(str(parameter.default or "")) > ONE_LINE
-    return "area" if is_long else "text"
+    is_long = len(str(parameter.default or "")) > ONE_LINE
+    return "json" if parameter.type == "json" else "area" if is_long else "text"
 
 
 def _picked_by(parameter: Parameter, count: int) -> str:
@@ -196,6 +199,4 @@ def _attributes(parameter: Parameter) -> dict[str, Any]:
             found |= dict(zip(names[one.kind], one.detail, strict=True))
         if one.kind == "modulo":
             found["step"] = one.detail[0]
-    if parameter.type == "json":
-        found |= {"spellcheck": "false", "class": "mono"}
     return {name: value for name, value in found.items() if value is not None}

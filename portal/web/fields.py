@@ -27,6 +27,7 @@ class Question:
     optional: bool = False
     attributes: Mapping[str, Any] = field(default_factory=dict)
     choices: Sequence[tuple[str, str]] = ()
+    line: int = 0  # the line of the text that is wrong, where one is
 
     @property
     def id(self) -> str:

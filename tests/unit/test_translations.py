@@ -87,7 +87,6 @@ OTHERS: dict[str, set[str]] = {
     "portal/web/templates/admin/credentials/new.html": {"openstack application credential create portal"},
     "portal/web/templates/ui.html": {"BooleanField", "Select"},
     "portal/web/templates/launch/_field.html": {'aria-describedby="\ufffc" aria-invalid="true"'},
-    "portal/web/templates/launch/_user_data.html": {"placeholder=#cloud-config\npackages: [nginx]"},
 }
 
 

@@ -41,7 +41,14 @@ _BINARY = re.compile(r"[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f]")
 
 
 class Mistake(ValueError):
-    """User data that cloud-init or Nova wouldn't take; the message is for the person who wrote it."""
+    """User data that cloud-init or Nova wouldn't take; the message is for the person who wrote it.
+
+    `line` is the one that it is about; 0: none, or all of them.
+    """
+
+    def __init__(self, message: str, line: int = 0) -> None:
+        super().__init__(message)
+        self.line = line
 
 
 def check(own: str | bytes, keys: Sequence[str] = ()) -> None:
@@ -53,7 +60,7 @@ def check(own: str | bytes, keys: Sequence[str] = ()) -> None:
     if kind == "cloud-config":
         _check_cloud_config(text)
     elif kind == "mime":
-        _check_mime(text.lstrip(_BLANK))
+        _check_mime(text)
     surplus = len(compose(text, keys).encode()) - LARGEST
     if surplus > 0:
         raise Mistake(
@@ -62,6 +69,15 @@ def check(own: str | bytes, keys: Sequence[str] = ()) -> None:
                 surplus=surplus,
             )
         )
+
+
+def mistaken_line(own: str) -> int:
+    """The line of the text that `check` complains of; 0 where it doesn't, or of no line."""
+    try:
+        check(own)
+    except Mistake as mistake:
+        return mistake.line
+    return 0
 
 
 def compose(own: str | bytes, keys: Sequence[str]) -> str:
@@ -91,7 +107,8 @@ def _text(own: str | bytes) -> str:
     text = text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
     if found := _BINARY.search(text):
         line = text.count("\n", 0, found.start()) + 1
-        raise Mistake(gettext("Line %(line)s has a control character: is this a binary file?", line=line))
+        words = gettext("Line %(line)s has a control character: is this a binary file?", line=line)
+        raise Mistake(words, line)
     return text
 
 
@@ -112,7 +129,7 @@ def _check_cloud_config(text: str) -> None:
     try:
         root = yamltext.compose(text)
     except yamltext.Mistake as mistake:
-        raise Mistake(str(mistake)) from mistake
+        raise Mistake(str(mistake), mistake.line) from mistake
     if not isinstance(root, yaml.MappingNode):
         raise Mistake(gettext("A #cloud-config must hold settings by name, such as “packages: [nginx]”."))
     loader = yaml.CSafeLoader("")
@@ -121,28 +138,39 @@ def _check_cloud_config(text: str) -> None:
         if isinstance(node, yaml.MappingNode) and not all(
             isinstance(key, yaml.ScalarNode) for key, _ in node.value
         ):
-            raise Mistake(gettext("Line %(line)s: the name of a setting must be a plain text.", line=line))
+            words = gettext("Line %(line)s: the name of a setting must be a plain text.", line=line)
+            raise Mistake(words, line)
         if node.tag in _STRUCTURE:
             continue
         try:
             loader.construct_object(node)
         except (yaml.YAMLError, ValueError, LookupError) as error:
-            raise Mistake(
-                gettext("Line %(line)s: cloud-init can't read this value (%(tag)s).", line=line, tag=node.tag)
-            ) from error
+            words = gettext(
+                "Line %(line)s: cloud-init can't read this value (%(tag)s).", line=line, tag=node.tag
+            )
+            raise Mistake(words, line) from error
 
 
 def _check_mime(text: str) -> None:
     # cloud-init looks for the version in the first 4096 bytes only, and takes the rest for a text of no kind.
-    if "mime-version:" not in text[:4096].lower():
+    if "mime-version:" not in text.lstrip(_BLANK)[:4096].lower():
         raise Mistake(gettext("A MIME message needs a line “MIME-Version: 1.0” in its header."))
-    parts = list(email.message_from_string(text).walk())
+    parts = list(email.message_from_string(text.lstrip(_BLANK)).walk())
     if defects := [defect for part in parts for defect in part.defects]:
         raise Mistake(gettext("The MIME message is broken (%(problem)s).", problem=type(defects[0]).__name__))
     for part in parts:
         if part.get_content_type() == "text/cloud-config":
             content = part.get_payload(decode=True)
-            _check_cloud_config(_text(content if isinstance(content, bytes) else ""))
+            _check_within(text, _text(content if isinstance(content, bytes) else ""))
+
+
+def _check_within(message: str, text: str) -> None:
+    """A part's lines are counted as in the whole message; those of a part that is encoded are its own."""
+    at = message.find(text)
+    try:
+        _check_cloud_config("\n" * message.count("\n", 0, max(at, 0)) + text)
+    except Mistake as mistake:
+        raise Mistake(str(mistake), mistake.line if at >= 0 else 0) from mistake
 
 
 def _part(text: str, kind: str, name: str) -> Message:

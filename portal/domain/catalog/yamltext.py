@@ -12,11 +12,15 @@ DEEPEST = 100
 
 
 class Mistake(ValueError):
-    """A text that can't be read as YAML. `sentences` say what is wrong, one by one, with the line."""
+    """A text that can't be read as YAML. `sentences` say what is wrong, one by one, with the line.
 
-    def __init__(self, *sentences: str) -> None:
+    `line` is that of the first; 0 where none is known.
+    """
+
+    def __init__(self, *sentences: str, line: int = 0) -> None:
         super().__init__(" ".join(sentences))
         self.sentences = sentences
+        self.line = line
 
 
 def _text(loader: yaml.CSafeLoader, node: yaml.ScalarNode) -> str:
@@ -57,7 +61,8 @@ def compose(text: str) -> yaml.Node | None:
                 raise Mistake(gettext("It is nested more than %(most)s levels deep.", most=DEEPEST))
         return yaml.compose(text, Loader=_Loader)
     except yaml.YAMLError as error:
-        raise Mistake(_sentence(error)) from error
+        mark = getattr(error, "problem_mark", None)
+        raise Mistake(_sentence(error), line=mark.line + 1 if mark else 0) from error
     except UnicodeEncodeError as error:
         raise Mistake(gettext("This is not text: it has half of a character.")) from error
 

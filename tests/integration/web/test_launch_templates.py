@@ -36,6 +36,14 @@ def test_user_data_that_a_server_would_not_take_is_explained(
     assert "of 48 KiB" in answer.text
 
 
+def test_the_line_that_is_wrong_is_told_to_the_editor(browser: Page) -> None:
+    form = wizard(wizard(begin(browser, "Your own cloud-init")).submit("Next"))
+    changed = form.submit(user_data="#cloud-config\npackages: [nginx]\n\truncmd: []", htmx=True)
+    assert changed.one("//p[@id='q-user_data-error']").get("data-line") == "3"
+    unknown = form.submit(user_data="what is this?", htmx=True)
+    assert unknown.one("//p[@id='q-user_data-error']").get("data-line") is None
+
+
 def test_user_data_is_kept_while_it_is_wrong(browser: Page) -> None:
     access = wizard(begin(browser, "Your own cloud-init")).submit("Next")
     answer = wizard(access).submit("Next", user_data="just words\nand more")

@@ -171,6 +171,27 @@ def test_what_cloud_init_would_not_read_is_refused_in_plain_words(text: str | by
     assert str(caught.value) == words
 
 
+ENCODED = "MIME-Version: 1.0\nContent-Type: text/cloud-config\nContent-Transfer-Encoding: base64\n\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("#cloud-config\na: 1\n\tb: 2", 3),
+        ("#cloud-config\na: 1\n? [b]\n: 2", 2),
+        ("#cloud-config\na: !!int b", 2),
+        ("#!/bin/sh\necho \x00", 2),
+        ("\n" + MIME.replace("[htop]", "[htop"), 10),
+        (ENCODED + base64.b64encode(b"a: [").decode(), 0),
+        ("#cloud-config\n- a list", 0),
+        ("just words", 0),
+        ("#cloud-config\na: 1", 0),
+    ],
+)
+def test_the_line_of_a_mistake_is_known(text: str, line: int) -> None:
+    assert cloudinit.mistaken_line(text) == line
+
+
 def test_the_largest_that_nova_takes_is_taken_and_no_byte_more() -> None:
     largest = "#!/bin/sh\n" + "x" * (cloudinit.LARGEST - 10)
     cloudinit.check(largest)
