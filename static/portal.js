@@ -143,6 +143,22 @@
   // A launch under way changes the tab's title, also while nobody looks.
   const watched = (ctx) => ctx.sourceElement?.querySelector?.("[data-outcome='working']");
 
+  // What a panel said last, so that an unchanged one isn't sent again; and of a changed one its parts that stay.
+  const said_last = new WeakMap();
+  document.addEventListener("htmx:config:request", ({ detail: { ctx } }) => {
+    const { headers } = ctx.request;
+    const tag = said_last.get(ctx.sourceElement);
+    if (tag) headers["If-None-Match"] = tag;
+    const parts = [...(ctx.sourceElement?.querySelectorAll?.("[data-part]") ?? [])];
+    if (parts.length) headers["X-Held"] = parts.map((part) => `${part.id}=${part.dataset.part}`).join(" ");
+  });
+  document.addEventListener("htmx:after:swap", ({ detail: { ctx } }) => {
+    const panel = ctx.target?.id && document.getElementById(ctx.target.id);
+    const tag = ctx.response?.headers.get("ETag");
+    if (panel && tag) said_last.set(panel, tag);
+    else if (panel) said_last.delete(panel);
+  });
+
   // A tab nobody looks at does not poll; filters that are empty don't stand in the address. What a form was
   // about to save by itself doesn't come after the form that was sent: it would undo what that did.
   document.addEventListener("htmx:config:request", (event) => {
@@ -201,6 +217,9 @@
   }
 
   document.addEventListener("DOMContentLoaded", () => {
+    htmx.registerExtension("parts", {
+      htmx_before_morph_node: (_, { newNode }) => !newNode.hasAttribute?.("data-stays"),
+    });
     times();
     ends();
     hear(false);

@@ -10,7 +10,18 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from portal.config import Settings
 from portal.domain.people import sessions
-from portal.web import assets, compression, envelope, errors, filters, frame, guards, language, limits
+from portal.web import (
+    assets,
+    compression,
+    envelope,
+    errors,
+    filters,
+    frame,
+    guards,
+    language,
+    limits,
+    panels,
+)
 
 
 def hang_up(app: Flask) -> None:
@@ -31,6 +42,7 @@ def hang_up(app: Flask) -> None:
     limits.install(app, settings)
     filters.install(app)
     frame.install(app)
+    panels.install(app)
     errors.install(app)
     assets.install(app)
     _register(app)

@@ -1,31 +1,61 @@
-"""Panels: fragments that a page asks again for; unchanged ones are answered with 304."""
+"""Panels: fragments that a page asks again for, answered with what is new in them, or with 304."""
 
 import hashlib
 import re
-from typing import Any
+from typing import Any, NamedTuple
 
-from flask import Response, make_response, render_template, request
+from flask import Flask, Response, g, make_response, render_template, request
+from markupsafe import Markup
 
+# The parts that the page has and what it has of each: “about=1f0c9a7e more=…”; sent by static/portal.js.
+HELD = "X-Held"
+# What the bell of the same page listens for, to ask again at once.
+NOTICES_READ = "notices-read"
 # What differs at each drawing and means nothing: forms' tokens, the words of ticking times,
 # and where a growing bar stands.
 _PASSING = re.compile(
-    rb'name="csrf_token" value="[^"]*"|(?<=data-ago>)[^<]*|(?<=data-elapsed>)[^<]*|max="100"\s+value="[^"]*"'
+    r'name="csrf_token" value="[^"]*"|(?<=data-ago>)[^<]*|(?<=data-elapsed>)[^<]*|max="100"\s+value="[^"]*"'
 )
 # Indentation, but not of what is shown as it is.
-_INDENTED = re.compile(rb"(<(pre|textarea)\b.*?</\2>)|\n\s+", re.DOTALL)
+_INDENTED = re.compile(r"(<(pre|textarea)\b.*?</\2>)|\n\s+", re.DOTALL)
 
 
-# What the bell of the same page listens for, to ask again at once.
-NOTICES_READ = "notices-read"
+class Part(NamedTuple):
+    """A part as it is drawn, and as it is for whoever has it."""
+
+    full: str
+    stays: str
+
+
+def install(app: Flask) -> None:
+    """Gives templates `held_part`."""
+    app.jinja_env.globals["held_part"] = held_part
+
+
+def held_part(id: str, content: Markup) -> Markup:
+    """A part of a page: a panel that is asked for by who has it as it is says only that it stays."""
+    state = _digest(content)[:8]
+    opened = Markup('<div id="{}" data-part="{}"').format(id, state)
+    full = opened + Markup(">{}</div>").format(content)
+    g.setdefault("parts", {})[f"{id}={state}"] = Part(full, opened + Markup(" data-stays></div>"))
+    return full
 
 
 def panel(template: str, tells: str = "", /, **facts: Any) -> Response:
-    """The fragment, with an ETag of what it says. `tells`: an event for the other parts of the page."""
-    response = make_response(render_template(template, **facts))
-    body = _INDENTED.sub(lambda found: found[1] or b"\n", response.get_data())
-    response.set_data(body)
-    lasting = _PASSING.sub(b"", body)
-    response.set_etag(hashlib.sha256(lasting).hexdigest()[:32], weak=True)
+    """The fragment without the parts that are held, with an ETag of all that it says.
+
+    `tells`: an event for the other parts of the page.
+    """
+    body = render_template(template, **facts)
+    parts: dict[str, Part] = g.get("parts", {})
+    for each in parts.values():
+        body = body.replace(each.full, each.stays)
+    tag = _digest(body)[:32]
+    for name in parts.keys() - set(request.headers.get(HELD, "").split()):
+        body = body.replace(parts[name].stays, parts[name].full)
+    response = make_response(_INDENTED.sub(lambda found: found[1] or "\n", body))
+    response.set_etag(tag, weak=True)
+    response.vary.add(HELD)
     response.headers["Cache-Control"] = "private, no-cache"
     if tells:
         # A browser keeps an answer's headers with it, and would tell the same again where nothing changed.
@@ -34,3 +64,8 @@ def panel(template: str, tells: str = "", /, **facts: Any) -> Response:
     else:
         response.make_conditional(request)
     return response
+
+
+def _digest(content: str) -> str:
+    """Of what lasts in it."""
+    return hashlib.sha256(_PASSING.sub("", content).encode()).hexdigest()

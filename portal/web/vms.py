@@ -49,6 +49,14 @@ def live(vm_id: UUID) -> ResponseReturnValue:
     return panel("vms/_vm.html", NOTICES_READ if read else "", **_facts(vm))
 
 
+@blueprint.get("/<uuid:vm_id>/happened")
+@needs(Permission.VM_VIEW)
+def happened(vm_id: UUID) -> ResponseReturnValue:
+    """All that happened to it."""
+    vm = vms.get(vm_id, for_=current_user)
+    return render_template("vms/happened.html", vm=vm, timeline=history.timeline(vm))
+
+
 @blueprint.post("/<uuid:vm_id>/<any(start, stop, reboot, reset):action>")
 @needs(Permission.VM_POWER)
 def switch(vm_id: UUID, action: str) -> ResponseReturnValue:

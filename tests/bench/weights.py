@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Page, Request, sync_playwright
 
 from portal.domain.store.db import db
 from tests.bench import report
@@ -37,8 +37,12 @@ def measure(folder: Path) -> dict[str, Any]:
         first = first_load(wire)
         pages = {address: size for address in house.addresses("owner") if (size := wire.page(address))}
         heaviest = max(pages, key=lambda address: pages[address])
-        shifts = jumps(portal, house)
         polls = {name: wire.poll(address) for name, address in _panels(house)}
+        shifts, followed = follow(portal, house)
+        polls["a VM while it is built, and stopped and started, as a browser asks"] = (
+            max(followed),
+            min(followed),
+        )
         dearest = max(polls, key=lambda name: polls[name][0])
         db.session.remove()
     rows = [
@@ -104,8 +108,14 @@ def _panels(house: House) -> Iterator[tuple[str, str]]:
     )
 
 
-def jumps(portal: Running, house: House) -> list[tuple[float, str]]:
-    """Each layout shift of a VM's page from its launch until it is up: score, and what moved."""
+def follow(portal: Running, house: House) -> tuple[list[tuple[float, str]], list[int]]:
+    """A VM built, stopped and started on its page: what moved and how far; each poll's bytes."""
+    polls: list[int] = []
+
+    def weigh(request: Request) -> None:
+        if request.url.endswith("/panel"):
+            polls.append(request.sizes()["responseBodySize"])
+
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(**launch_options())
         page: Page = browser.new_page(base_url=portal.url, viewport={"width": 1280, "height": 820})
@@ -116,10 +126,14 @@ def jumps(portal: Running, house: House) -> list[tuple[float, str]]:
         page.get_by_role("button", name="Sign in").click()
         page.get_by_role("heading", name="Home").wait_for()
         vm = launch(house.people["owner"], house.tenant, "web-server", name="jumping")
+        page.on("requestfinished", weigh)
         page.goto(f"/vms/{vm.id}")
         page.locator("#vm .tone", has_text="Being built").wait_for()
         page.locator("#vm .tone", has_text="Active").wait_for(timeout=60_000)
         page.wait_for_timeout(3000)
+        for now, then in (("Stop", "Start"), ("Start", "Stop")):
+            page.get_by_role("button", name=now, exact=True).click()
+            page.get_by_role("button", name=then, exact=True).wait_for()
         found: list[list[Any]] = page.evaluate("window.shifts")
         browser.close()
-    return [(round(score, 4), " | ".join(filter(None, nodes))) for score, *nodes in found]
+    return [(round(score, 4), " | ".join(filter(None, nodes))) for score, *nodes in found], polls

@@ -52,6 +52,21 @@ def test_whoever_asked_is_told_without_a_sound_and_by_the_tab(ada: Person) -> No
     expect(page.locator("#progress:not([open])")).to_have_count(1)
 
 
+def test_a_panel_is_asked_for_what_is_new_in_it(ada: Person) -> None:
+    page, answers = ada.page, []
+    page.on("response", lambda answer: answer.url.endswith("/panel") and answers.append(answer))
+    ada.launch()
+    page.locator("#about dl").evaluate("list => list.replaceWith('mine')")
+    ada.sees("Active")
+    # What the browser says that it has is neither sent again nor touched.
+    expect(page.locator("#ids")).to_contain_text("Server id")
+    expect(page.locator("#about")).to_have_text("mine")
+    asked = [answer.request.headers.get("if-none-match") for answer in answers]
+    assert asked == [None, *(answer.headers["etag"] for answer in answers[:-1])]
+    page.reload()
+    expect(page.locator("#about dl")).to_be_visible()
+
+
 @with_script_and_without
 def test_a_failure_is_fixed_by_a_click_and_comes_up(ada: Person, no_public_addresses: None) -> None:
     page, name = ada.page, new_name()

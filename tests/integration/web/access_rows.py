@@ -185,6 +185,7 @@ ROWS: dict[str, Row] = {
     "vms.help_with": Row(WORK, foreign=NOBODY),
     "vms.index": Row(ALL),
     "vms.fix": Row(WORK, foreign=NOBODY),
+    "vms.happened": Row(ALL, foreign=STAFF),
     "vms.keep": Row(WORK, foreign=ADMIN),
     "vms.live": Row(ALL, foreign=STAFF),
     "vms.plan": Row(WORK),

@@ -3,6 +3,8 @@
 import re
 from collections.abc import Callable
 
+from lxml.html import HtmlElement
+
 from portal.domain.people.models import User
 from portal.domain.tenants import standing
 from portal.domain.tenants.models import Tenant
@@ -23,6 +25,15 @@ def show(page: Page, vm: Vm) -> Answer:
 
 def panel(page: Page, vm: Vm, **headers: str) -> Answer:
     return page.get(f"/vms/{vm.id}/panel", htmx=True, headers=headers)
+
+
+def parts(answer: Answer) -> dict[str, HtmlElement]:
+    return {part.get("id", ""): part for part in answer.all("//*[@data-part]")}
+
+
+def held(parts: dict[str, HtmlElement]) -> str:
+    """What a browser says that it has."""
+    return " ".join(f"{name}={part.get('data-part')}" for name, part in parts.items())
 
 
 def buttons(answer: Answer) -> set[str]:
@@ -89,6 +100,44 @@ class TestThePage:
         assert panel(browser, vm, **{"If-None-Match": tag}).status == 304
         power.ask(vm, power.Action.STOP, by=ada)
         assert panel(browser, vm, **{"If-None-Match": tag}).status == 200
+
+    def test_of_a_changed_panel_the_parts_that_are_held_are_not_sent_again(
+        self, browser: Page, vm: Vm, ada: User
+    ) -> None:
+        before = parts(show(browser, vm))
+        power.ask(vm, power.Action.STOP, by=ada)
+        whole, rest = panel(browser, vm), panel(browser, vm, **{"X-Held": held(before)})
+        stays = {name for name, part in parts(rest).items() if part.get("data-stays") is not None}
+        assert stays == parts(whole).keys() - {"doing", "happened"}
+        for name, part in parts(rest).items():
+            if name in stays:
+                assert part.text_content() == ""
+                assert part.get("data-part") == before[name].get("data-part")
+            else:
+                assert part.text_content() == parts(whole)[name].text_content()
+        assert rest.headers["ETag"] == whole.headers["ETag"]
+        assert "X-Held" in rest.headers["Vary"]
+
+    def test_what_is_held_of_another_vm_is_sent_all_the_same(
+        self, browser: Page, vm: Vm, ada: User, lab: Tenant
+    ) -> None:
+        other = launch(ada, lab)
+        answer = panel(browser, vm, **{"X-Held": held(parts(show(browser, other)))})
+        assert answer.all(f"//*[@id='ids']//button[@data-copy='{vm.id}']")
+
+    def test_it_has_the_newest_lines_and_leads_to_all_of_them(
+        self, browser: Page, vm: Vm, ada: User, clock: Clock, work: Worker
+    ) -> None:
+        for action in (power.Action.STOP, power.Action.START) * 3:
+            clock.forward(5)
+            power.ask(fresh(vm), action, by=ada)
+            work()
+        lines = show(browser, vm).words("//ol[@class='timeline']/li")
+        assert len(lines) == 8
+        every = browser.get(show(browser, vm).one("//a[contains(., 'earlier entries')]").get("href", ""))
+        told = every.words("//ol[@class='timeline']/li")
+        assert without_ages(told[:8]) == without_ages(lines)
+        assert "Launched by Ada." in told[-1]
 
     def test_it_slows_down_with_the_age_of_the_state(
         self, browser: Page, ada: User, lab: Tenant, clock: Clock
