@@ -29,7 +29,7 @@ check: .venv/.dev ## What must hold before a commit: format, lint, types, import
 	@$(PY) -m ruff check .
 	@$(PY) -m mypy
 	@.venv/bin/lint-imports
-	@.venv/bin/djlint --quiet --check --lint portal/web/templates
+	@.venv/bin/djlint --check --lint portal/web/templates
 
 fix: .venv/.dev ## Format and mend what can be mended by itself
 	@$(PY) -m ruff check --fix-only .

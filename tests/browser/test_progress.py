@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 import requests
-from playwright.sync_api import expect
+from playwright.sync_api import Response, expect
 
 from tests.browser.person import Person, new_name, with_script_and_without
 from tests.support.running import Running
@@ -53,16 +53,17 @@ def test_whoever_asked_is_told_without_a_sound_and_by_the_tab(ada: Person) -> No
 
 
 def test_a_panel_is_asked_for_what_is_new_in_it(ada: Person) -> None:
-    page, answers = ada.page, []
-    page.on("response", lambda answer: answer.url.endswith("/panel") and answers.append(answer))
+    page = ada.page
+    seen: list[Response] = []
+    page.on("response", lambda answer: seen.extend([answer] if answer.url.endswith("/panel") else []))
     ada.launch()
     page.locator("#about dl").evaluate("list => list.replaceWith('mine')")
     ada.sees("Active")
     # What the browser says that it has is neither sent again nor touched.
     expect(page.locator("#ids")).to_contain_text("Server id")
     expect(page.locator("#about")).to_have_text("mine")
-    asked = [answer.request.headers.get("if-none-match") for answer in answers]
-    assert asked == [None, *(answer.headers["etag"] for answer in answers[:-1])]
+    asked = [answer.request.headers.get("if-none-match") for answer in seen]
+    assert asked == [None, *(answer.headers["etag"] for answer in seen[:-1])]
     page.reload()
     expect(page.locator("#about dl")).to_be_visible()
 

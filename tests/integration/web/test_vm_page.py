@@ -44,7 +44,7 @@ def buttons(answer: Answer) -> set[str]:
 
 def off(answer: Answer) -> dict[str, str]:
     """What can't be had, and the words that are its button's description for a screen reader."""
-    found = answer.all("//*[@class='actions']/button[@aria-disabled='true']")
+    found = answer.all("//*[@class='actions']//button[@aria-disabled='true']")
     return {
         " ".join(each.text_content().split()): answer.words(f"//*[@id='{each.get('aria-describedby')}']")[0]
         for each in found
