@@ -96,7 +96,11 @@ def _data() -> Iterator[tuple[str, str]]:
     """What files of data say: the rules of failures, the shelf, and its templates."""
     causes = tomllib.loads((ROOT / "portal/domain/vms/causes.toml").read_text(encoding="utf-8"))
     for rule in causes["rule"]:
-        yield from (("portal/domain/vms/causes.toml", rule[name]) for name in ("cause", "next"))
+        yield from (
+            ("portal/domain/vms/causes.toml", rule[name])
+            for name in ("cause", "next", "help")
+            if name in rule
+        )
     shelf = tomllib.loads((ROOT / "hot_templates/catalog.toml").read_text(encoding="utf-8"))
     yield from (("hot_templates/catalog.toml", text) for text in _of_shelf(shelf))
     for path in sorted((ROOT / "hot_templates").glob("*.yaml")):

@@ -11,7 +11,7 @@ from wtforms import TextAreaField
 from portal.domain.people import access
 from portal.domain.people.access import Permission
 from portal.domain.vms import explain, support, vms
-from portal.domain.vms.vms import State, Vm
+from portal.domain.vms.vms import Vm
 from portal.translation import N_, gettext
 from portal.web.forms import accepted
 from portal.web.guards import needs
@@ -48,5 +48,6 @@ def ask_support(vm_id: UUID) -> ResponseReturnValue:
 
 def _page(vm: Vm, form: Plea) -> str:
     access.require(current_user, Permission.SUPPORT_ASK, vm.tenant_id)
-    failure = explain.failure(vm.failure) if vm.failure and vm.state is State.ERROR else None
-    return render_template("vms/help.html", vm=vm, form=form, failure=failure, longest=support.LONGEST)
+    return render_template(
+        "vms/help.html", vm=vm, form=form, failure=explain.of_vm(vm), longest=support.LONGEST
+    )

@@ -10,10 +10,10 @@ from flask_login import current_user
 from portal.domain.catalog.hot import Role
 from portal.domain.people import access
 from portal.domain.people.access import Permission
-from portal.domain.vms import changes, describing, leases, power, rebuilds, removals, wishes
+from portal.domain.vms import changes, describing, leases, power, rebuilds, removals, vms, wishes
 from portal.domain.vms.changes import Change
 from portal.domain.vms.power import Action
-from portal.domain.vms.vms import State, Vm
+from portal.domain.vms.vms import Event, State, Vm
 from portal.translation import gettext
 
 
@@ -66,12 +66,11 @@ def of_vm(vm: Vm, change: Change | None) -> Head:
 
 
 def _buttons(vm: Vm) -> list[Item]:
-    console = power.why_no_console(vm, current_user)
-    return [
-        _switch(vm, power.turn(vm)),
-        _switch(vm, Action.REBOOT),
-        Item(gettext("Console output"), "square-terminal", "vms.fetch_console", vm, console, asks={}),
-    ]
+    why = power.why_no_console(vm, current_user)
+    console = Item(gettext("Console output"), "square-terminal", "vms.fetch_console", vm, why, asks={})
+    if Event.RETRY in vms.actions(vm, current_user):  # which stands where they would
+        return [console]
+    return [_switch(vm, power.turn(vm)), _switch(vm, Action.REBOOT), console]
 
 
 def _switch(vm: Vm, action: Action) -> Item:

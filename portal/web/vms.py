@@ -22,7 +22,7 @@ from portal.domain.vms import (
     removals,
     vms,
 )
-from portal.domain.vms.vms import Event, State, Vm
+from portal.domain.vms.vms import Event, Vm
 from portal.web import menus
 from portal.web.admin.words import KINDS
 from portal.web.guards import needs
@@ -141,5 +141,5 @@ def _facts(vm: Vm) -> dict[str, Any]:
         "can_settle": access.everywhere(current_user, Permission.FINDING_SETTLE),
         "can_ask": access.allows(current_user, Permission.SUPPORT_ASK, vm.tenant_id),
         "fixes": fixes.offered(vm, current_user),
-        "failure": explain.failure(vm.failure) if vm.failure and vm.state is State.ERROR else None,
+        "failure": explain.of_vm(vm),
     }

@@ -79,7 +79,7 @@ def test_a_failure_is_fixed_by_a_click_and_comes_up(ada: Person, no_public_addre
     expect(page).to_have_title(f"✗ {name} failed · Portal")
     expect(page.locator(".failure")).to_contain_text("floating IPs for this tenant is used up")
     where = page.url
-    ada.press("Try again: Without a public address")
+    ada.press("Try again without a public address")
     expect(page.locator("main").get_by_text(f"Another try of {name}")).to_be_visible()
     ada.press("Launch")
     assert page.url == where

@@ -164,7 +164,8 @@ def _read_me(vm: Vm, by: User) -> str:
     failure = ""
     if vm.failure:
         why = explain.failure(vm.failure)
-        failure = f"\n{why.cause}\nTurn of: {why.turn}. {why.next}\nOpenStack said: {vm.failure}\n"
+        then = " ".join(filter(None, (why.next, why.help)))
+        failure = f"\n{why.cause}\nTurn of: {why.turn}. {then}\nOpenStack said: {vm.failure}\n"
     elif vm.trouble:
         failure = f"\nIt is held up: {vm.trouble}\n"
     return _README.format(

@@ -47,13 +47,17 @@ class Fix(StrEnum):
 
 @dataclass(frozen=True)
 class Rule:
-    """What a pattern in the cloud's words means; `id` is its name in figures, bundles and tests."""
+    """What a pattern in the cloud's words means; `id` is its name in figures, bundles and tests.
+
+    `next` is what the reader can do about it, `help` whom to ask for what; one of them may be empty.
+    """
 
     id: str
     pattern: re.Pattern[str]
     cause: str
     turn: Turn
-    next: str
+    next: str = ""
+    help: str = ""
     click: Click | None = None
     fixes: tuple[Fix, ...] = ()
 
@@ -62,7 +66,8 @@ class Rule:
         pattern = re.compile(row["pattern"], re.IGNORECASE | re.DOTALL)
         click = Click(row["click"]) if "click" in row else None
         fixes = tuple(map(Fix, row.get("fixes", ())))
-        return cls(row["id"], pattern, row["cause"], Turn(row["turn"]), row["next"], click, fixes)
+        told = {"next": row.get("next", ""), "help": row.get("help", "")}
+        return cls(row["id"], pattern, row["cause"], Turn(row["turn"]), **told, click=click, fixes=fixes)
 
 
 _TABLE = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))
@@ -73,7 +78,7 @@ UNKNOWN = Rule(
     re.compile(r"(?!)"),
     N_("The cloud failed in a way the portal doesn't know yet."),
     Turn.ADMIN,
-    N_("Show your administrator what OpenStack said, below. It is counted, so that it gets its words."),
+    help=N_("Show your administrator what OpenStack said, below. It is counted, so that it gets its words."),
 )
 
 

@@ -1,11 +1,12 @@
 """What a failure means: from the words of clouds to a plain cause, whose turn it is, and what to do."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from portal.domain.store.errors import DomainError
 from portal.domain.vms import causes, kept
 from portal.domain.vms.causes import VERSION, Click, Fix, Turn
+from portal.domain.vms.models import State, Vm
 from portal.openstack.errors import BadCredential, NotAllowed, OpenStackError, Unavailable, without_user_data
 from portal.translation import N_, gettext, translated
 
@@ -17,12 +18,15 @@ __all__ = [
     "Turn",
     "clean",
     "failure",
+    "of_vm",
     "request_ids",
     "said",
     "trouble",
 ]
 
 LONGEST = 4000
+# Which row of the table knows a VM that went behind the portal's back.
+VANISHED = "vanished"
 _REQUEST_ID = re.compile(r"\breq-[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b")
 _WHOSE = {
     Turn.YOU: N_("you"),
@@ -33,12 +37,16 @@ _WHOSE = {
 
 @dataclass(frozen=True)
 class Explanation:
-    """A failure in plain words; `raw` is what the cloud said, `rule` which row of the table knew it."""
+    """A failure in plain words; `raw` is what the cloud said, `rule` which row of the table knew it.
+
+    `next` is what the reader can do about it, `help` whom to ask for what; one of them may be empty.
+    """
 
     rule: str
     cause: str
     turn: str
     next: str
+    help: str
     click: Click | None
     raw: str
     fixes: tuple[Fix, ...] = ()
@@ -64,8 +72,20 @@ def said(error: OpenStackError) -> str:
 def failure(raw: str) -> Explanation:
     """The explanation of a failed VM's raw text, to its reader; an unknown failure says so honestly."""
     rule = causes.of(raw)
-    cause, turn, then = map(translated, (rule.cause, _WHOSE[rule.turn], rule.next))
-    return Explanation(rule.id, cause, turn, then, rule.click, raw, rule.fixes)
+    cause, turn = translated(rule.cause), translated(_WHOSE[rule.turn])
+    then, ask = (translated(words) if words else "" for words in (rule.next, rule.help))
+    return Explanation(rule.id, cause, turn, then, ask, rule.click, raw, rule.fixes)
+
+
+def of_vm(vm: Vm) -> Explanation | None:
+    """The explanation of the failure that the VM is in, to its reader; None: it is in none."""
+    if not vm.failure or vm.state is not State.ERROR:
+        return None
+    found = failure(vm.failure)
+    if vm.active_at is None or found.rule == VANISHED:
+        return found
+    # What was up is never launched again: it is its deletion that failed.
+    return replace(found, next=gettext("Delete it again."), click=None)
 
 
 def kept_cause(raw: str) -> str:

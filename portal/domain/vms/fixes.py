@@ -111,7 +111,7 @@ def _had(vm: Vm) -> Mapping[str, Any]:
 def _size(fix: Fix, flavors: Sequence[Flavor]) -> Offer | None:
     first = next(iter(flavors), None)
     return (
-        Offer(fix, gettext("With the size %(name)s", name=first.name), Role.FLAVOR, first.os_id)
+        Offer(fix, gettext("Try again with the size %(name)s", name=first.name), Role.FLAVOR, first.os_id)
         if first
         else None
     )
@@ -157,7 +157,9 @@ def _image(vm: Vm, offering: Offering) -> Offer | None:
     first = next(iter(sorted(others, key=lambda one: one.os_distro != distro)), None)
     if first is None:
         return None
-    return Offer(Fix.IMAGE, gettext("With the image %(name)s", name=first.name), Role.IMAGE, first.os_id)
+    return Offer(
+        Fix.IMAGE, gettext("Try again with the image %(name)s", name=first.name), Role.IMAGE, first.os_id
+    )
 
 
 def _network(vm: Vm, _offering: Offering) -> Offer | None:
@@ -165,7 +167,7 @@ def _network(vm: Vm, _offering: Offering) -> Offer | None:
     had = (vm.spec.get("network") or {}).get("id")
     for one in tenants.networks(vm.tenant_id):
         if one.network_id != had and (one.gives_floating_ips or not vm.spec.get("floating_ip")):
-            words = gettext("On the network %(name)s", name=one.name)
+            words = gettext("Try again on the network %(name)s", name=one.name)
             return Offer(Fix.NETWORK, words, Role.NETWORK, one.network_id)
     return None
 
@@ -173,7 +175,7 @@ def _network(vm: Vm, _offering: Offering) -> Offer | None:
 def _no_address(vm: Vm, _offering: Offering) -> Offer | None:
     if not vm.spec.get("floating_ip"):
         return None
-    return Offer(Fix.NO_ADDRESS, gettext("Without a public address"), Role.FLOATING_IP, "false")
+    return Offer(Fix.NO_ADDRESS, gettext("Try again without a public address"), Role.FLOATING_IP, "false")
 
 
 _FINDERS: dict[Fix, Callable[[Vm, Offering], Offer | None]] = {

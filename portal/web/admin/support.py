@@ -14,7 +14,7 @@ from portal.domain.tenants import circuits, credentials
 from portal.domain.vms import asked, bundle, casefile, explain, findings, live, lookup, power
 from portal.domain.vms.casefile import Kind, Line
 from portal.domain.vms.live import Live
-from portal.domain.vms.vms import State, Vm
+from portal.domain.vms.vms import Vm
 from portal.translation import gettext
 from portal.web.admin import dashboards
 from portal.web.admin.words import KINDS
@@ -74,7 +74,7 @@ def _answer(vm: Vm, told: Live | None) -> ResponseReturnValue:
         sent=sent,
         things=[(thing, dashboards.links(thing, settings)) for thing in things],
         console=power.console(vm),
-        failure=explain.failure(vm.failure) if vm.failure and vm.state is State.ERROR else None,
+        failure=explain.of_vm(vm),
         request_ids=explain.request_ids(vm.failure or ""),
         **_filtered(vm, lines, told),
         **_around(vm),

@@ -68,14 +68,14 @@ def add_network(tenant: Tenant, name: str, **facts: object) -> None:
 @pytest.mark.parametrize(
     ("said", "launched", "offered"),
     [
-        (NO_HOST, "m1.large", ["With the size m1.medium"]),
+        (NO_HOST, "m1.large", ["Try again with the size m1.medium"]),
         (NO_HOST, "m1.small", []),
-        (NO_DISK, "m1.small", ["With the size m1.medium"]),
-        (NO_MEMORY, "m1.small", ["With the size m1.medium"]),
-        (NO_FLAVOR, "m1.medium", ["With the size m1.large"]),
-        (NO_IMAGE, "m1.small", ["With the image ubuntu-24.04-cuda"]),
-        (NO_ADDRESS_LEFT, "m1.small", ["On the network spare"]),
-        (UNREACHABLE, "m1.small", ["On the network spare"]),
+        (NO_DISK, "m1.small", ["Try again with the size m1.medium"]),
+        (NO_MEMORY, "m1.small", ["Try again with the size m1.medium"]),
+        (NO_FLAVOR, "m1.medium", ["Try again with the size m1.large"]),
+        (NO_IMAGE, "m1.small", ["Try again with the image ubuntu-24.04-cuda"]),
+        (NO_ADDRESS_LEFT, "m1.small", ["Try again on the network spare"]),
+        (UNREACHABLE, "m1.small", ["Try again on the network spare"]),
         (UNKNOWN, "m1.small", []),
     ],
 )
@@ -92,9 +92,9 @@ def test_with_a_public_address_it_is_given_up_or_had_elsewhere(
 ) -> None:
     vm = failed(ada, lab, record, UNREACHABLE, floating_ip="true")
     add_network(lab, "closed")
-    assert words(vm, ada) == ["Without a public address"]
+    assert words(vm, ada) == ["Try again without a public address"]
     add_network(lab, "open", external_network_id="public")
-    assert words(vm, ada) == ["Without a public address", "On the network open"]
+    assert words(vm, ada) == ["Try again without a public address", "Try again on the network open"]
 
 
 def test_a_larger_size_is_offered_as_far_as_the_quota_goes_without_the_failed_one(
@@ -103,7 +103,7 @@ def test_a_larger_size_is_offered_as_far_as_the_quota_goes_without_the_failed_on
     vm = failed(ada, lab, record, NO_MEMORY, flavor=size(lab, "m1.small"))
     record(vm, failed_stack_id=str(uuid4()))
     limit(lab, quota_vms=1, quota_vcpus=2)
-    assert words(fresh(vm), ada) == ["With the size m1.medium"]
+    assert words(fresh(vm), ada) == ["Try again with the size m1.medium"]
     limit(lab, quota_vcpus=1)
     assert words(fresh(vm), ada) == []
 

@@ -34,6 +34,12 @@ def test_the_fix_leads_over_the_review_to_a_vm(
         "no machine with enough room for this size" in card.words("//section[contains(@class, 'failure')]")[0]
     )
     assert "Launch another VM" not in card.links
+    # One button stands out: the fix, and before it what can be taken back.
+    primary = "//main//*[contains(concat(' ', @class, ' '), ' btn-primary ')]"
+    assert card.words(primary) == ["Try again with the size m1.medium"]
+    browser.get(f"/vms/{vm.id}/delete").form("/delete").submit()
+    assert browser.get(f"/vms/{vm.id}").words(primary) == ["Undo"]
+    browser.get(f"/vms/{vm.id}").form("/keep").submit()
     review = card.form("/retry/smaller").submit()
     assert review.url.endswith("/review")
     assert "Another try of quiet-otter" in review.text

@@ -47,7 +47,8 @@ def test_a_change_that_fails_says_whose_turn_it_is(
     work()
     answer = browser.get(f"/vms/{vm.id}")
     assert "Size from m1.small to m1.medium: that didn't come true" in answer.text
-    assert "Your administrator:" in answer.text
+    then = "Ask for it again, or for something else. Or ask your administrator to have the cloud's quota"
+    assert then in answer.text
     assert "Quota exceeded for cores" in answer.words("//details[@id='change-raw']")[0]
 
 

@@ -42,6 +42,11 @@ def buttons(answer: Answer) -> set[str]:
     return set(answer.words(f"//*[@class='actions']//*[self::button or self::a][{beside}]"))
 
 
+def primary(answer: Answer) -> list[str]:
+    """The words of the buttons that stand out; a page has one at most."""
+    return answer.words("//main//*[contains(concat(' ', @class, ' '), ' btn-primary ')]")
+
+
 def off(answer: Answer) -> dict[str, str]:
     """What can't be had, and the words that are its button's description for a screen reader."""
     found = answer.all("//*[@class='actions']//button[@aria-disabled='true']")
@@ -183,16 +188,32 @@ class TestThePage:
         answer = show(browser, made)
         card = answer.words("//section[contains(@class, 'failure')]")[0]
         assert "The cloud's own quota of VMs, vCPUs or memory for this tenant is used up." in card
-        assert "Your administrator:" in card
+        assert "You: Take a smaller size" in card
+        assert "Or ask your administrator to have the cloud's quota for this tenant raised." in card
         assert "Quota exceeded" in answer.words("//details[@id='failure-raw']/pre")[0]
         assert "Failed" in answer.text
         assert buttons(answer) == {"Try again", "Delete"}
+        assert off(answer) == {"Console output": "It has failed."}
+        assert primary(answer) == ["Try again"]
         cloud.set_quota("tenant-a", cores=20)
         answer = answer.form("/retry").submit()
         assert "Waiting" in answer.text
         work()
         assert "Active" in show(browser, made).text
         assert not show(browser, made).all("//section[contains(@class, 'failure')]")
+
+    def test_what_was_up_is_deleted_again_and_not_launched(
+        self, browser: Page, vm: Vm, record: Callable[..., None]
+    ) -> None:
+        said = "//section[contains(@class, 'failure')]/div/p"
+        record(vm, state=State.ERROR, failure="HTTP 500 Internal Server Error")
+        assert set(off(show(browser, vm))) == {"Stop", "Restart", "Console output"}
+        assert show(browser, vm).words(said)[0] == "You: Delete it again."
+        record(vm, failure="It was deleted in OpenStack, outside the portal.")
+        assert show(browser, vm).words(said)[:2] == [
+            "You: Delete it here as well.",
+            "Or ask your administrator what happened.",
+        ]
 
     def test_a_silent_cloud_is_a_quiet_notice(
         self, browser: Page, ada: User, lab: Tenant, cloud: Control, work: Worker
