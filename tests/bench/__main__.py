@@ -1,6 +1,6 @@
 """Figures: python -m tests.bench [PART…] prints tables for people, and one JSON object as its last line.
 
-Parts: starts, pages, weights, flight (with queue), scale, eta, launches (needs the lab).
+Parts: starts, pages, weights, lighthouse (needs npx), flight (with queue), scale, eta, launches (needs the lab).
 Figures are told, never judged.
 """
 
@@ -11,12 +11,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from tests.bench import eta, flight, launches, pages, scale, starts, weights
+from tests.bench import eta, flight, launches, lighthouse, pages, scale, starts, weights
 
 PARTS: dict[str, Callable[[Path], dict[str, Any]]] = {
     "starts": starts.measure,
     "pages": pages.measure,
     "weights": weights.measure,
+    "lighthouse": lighthouse.measure,
     "flight": flight.measure,
     "scale": scale.measure,
     "eta": eta.measure,
