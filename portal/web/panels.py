@@ -20,11 +20,15 @@ _PASSING = re.compile(
 _INDENTED = re.compile(r"(<(pre|textarea)\b.*?</\2>)|\n\s+", re.DOTALL)
 
 
+# Where a part goes into its panel.
+_PLACE = re.compile("\0([^\0]+)\0")
+
+
 class Part(NamedTuple):
     """A part as it is drawn, and as it is for whoever has it."""
 
-    full: str
-    stays: str
+    full: Markup
+    stays: Markup
 
 
 def install(app: Flask) -> None:
@@ -32,13 +36,17 @@ def install(app: Flask) -> None:
     app.jinja_env.globals["held_part"] = held_part
 
 
-def held_part(id: str, content: Markup) -> Markup:
-    """A part of a page: a panel that is asked for by who has it as it is says only that it stays."""
+def held_part(id: str, content: Markup, tag: str) -> Markup:
+    """A part of a page, or the place for it in a panel, which may be asked for by who has it as it is."""
     state = _digest(content)[:8]
-    opened = Markup('<div id="{}" data-part="{}"').format(id, state)
-    full = opened + Markup(">{}</div>").format(content)
-    g.setdefault("parts", {})[f"{id}={state}"] = Part(full, opened + Markup(" data-stays></div>"))
-    return full
+    opened = Markup('<{} id="{}" data-part="{}"').format(tag, id, state)
+    part = Part(
+        opened + Markup(">{}</{}>").format(content, tag), opened + Markup(" data-stays></{}>").format(tag)
+    )
+    if "parts" not in g:
+        return part.full
+    g.parts[f"{id}={state}"] = part
+    return Markup("\0{}={}\0").format(id, state)
 
 
 def panel(template: str, tells: str = "", /, **facts: Any) -> Response:
@@ -46,15 +54,15 @@ def panel(template: str, tells: str = "", /, **facts: Any) -> Response:
 
     `tells`: an event for the other parts of the page.
     """
-    body = render_template(template, **facts)
-    parts: dict[str, Part] = g.get("parts", {})
-    for each in parts.values():
-        body = body.replace(each.full, each.stays)
-    tag = _digest(body)[:32]
-    for name in parts.keys() - set(request.headers.get(HELD, "").split()):
-        body = body.replace(parts[name].stays, parts[name].full)
+    parts: dict[str, Part] = {}
+    g.parts = parts
+    drawn = render_template(template, **facts)
+    held = set(request.headers.get(HELD, "").split())
+    body = _PLACE.sub(
+        lambda place: parts[place[1]].stays if place[1] in held else parts[place[1]].full, drawn
+    )
     response = make_response(_INDENTED.sub(lambda found: found[1] or "\n", body))
-    response.set_etag(tag, weak=True)
+    response.set_etag(_digest(drawn)[:32], weak=True)
     response.vary.add(HELD)
     response.headers["Cache-Control"] = "private, no-cache"
     if tells:

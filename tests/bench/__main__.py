@@ -1,6 +1,6 @@
 """Figures: python -m tests.bench [PART…] prints tables for people, and one JSON object as its last line.
 
-Parts: starts, pages, weights, lighthouse (needs npx), flight (with queue), scale, eta, launches (needs the lab).
+Parts: starts, pages, weights, lighthouse (by npx), flight (with queue), scale, eta, launches (needs the lab).
 Figures are told, never judged.
 """
 

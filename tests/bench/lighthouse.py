@@ -1,4 +1,4 @@
-"""What Lighthouse says of the pages that people see most, as on a desk and as on a phone. Needs npx (Node.js)."""
+"""What Lighthouse says of the pages that people see most, on a desk and on a phone. Needs npx (Node.js)."""
 
 import json
 import os

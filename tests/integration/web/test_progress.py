@@ -118,7 +118,7 @@ def test_the_list_shows_the_same_small(
     finished(lab, 34, 34, 34, 34, 50)
     made, waits = launch(ada, lab), launch(ada, lab, "web-server")
     building(made, cloud, work)
-    cell = f"//tr[@id='vm-{made.id}']//div[@class='small-bar']"
+    cell = f"//tr[@id='row-{made.id.hex[:8]}']//div[@class='small-bar']"
     assert browser.get("/vms/").words(f"{cell}/span") == ["usually 34 s to 50 s"]
     work(until=lambda: bool(browser.get("/vms/").all(f"{cell}/progress[@data-since]")))
     clock.forward(60)

@@ -21,7 +21,7 @@ def test_it_begins_by_teaching_the_first_launch(browser: Page) -> None:
 
 
 def test_a_row_tells_state_address_size_owner_and_age(browser: Page, vm: Vm) -> None:
-    row = browser.get("/vms/").words(f"//tr[@id='vm-{vm.id}']")[0]
+    row = browser.get("/vms/").words(f"//tr[@id='row-{vm.id.hex[:8]}']")[0]
     for words in ("quiet-otter", "Active", vm.public_ip, vm.private_ip, "m1.small", "Ada", "ago"):
         assert str(words) in row
 
@@ -79,7 +79,7 @@ def test_a_member_sees_their_own_tenant_only(page: Page, vm: Vm, eve: User) -> N
 
 def test_support_sees_all_tenants_and_launches_nothing(page: Page, vm: Vm, sam: User, school: Tenant) -> None:
     answer = page.sign_in(sam).get("/vms/")
-    assert "Research Lab" in answer.words(f"//tr[@id='vm-{vm.id}']")[0]
+    assert "Research Lab" in answer.words(f"//tr[@id='row-{vm.id.hex[:8]}']")[0]
     assert not {words for words in answer.links if words.startswith("Launch ")}
     assert "quiet-otter" not in page.get(f"/vms/?tenant={school.id}").text
     assert "quiet-otter" in page.get(f"/vms/?tenant={vm.tenant_id}").text
