@@ -12,7 +12,7 @@ from portal.domain.catalog.hot import Role
 from portal.domain.people.models import User
 from portal.domain.store import vault
 from portal.domain.store.db import now
-from portal.domain.vms import answers, durations, marks
+from portal.domain.vms import answers, durations, marks, terms
 from portal.domain.vms.models import LaunchDraft, State, Vm
 from portal.domain.vms.provisioning import sealed_place
 from portal.domain.vms.review import Review
@@ -35,6 +35,7 @@ def _vm(number: int, draft: LaunchDraft, review: Review, by: User) -> Vm:
     vm_id = id_of(draft, number)
     sent = parameters(number, draft, review, by)
     moment = now()
+    lease_ends = review.told.lease_ends_at(moment)
     return Vm(
         id=vm_id,
         tenant_id=draft.tenant_id,
@@ -44,7 +45,9 @@ def _vm(number: int, draft: LaunchDraft, review: Review, by: User) -> Vm:
         name=review.names[number - 1],
         description=review.told.description,
         tags=list(review.told.tags),
-        lease_ends_at=review.told.lease_ends_at(moment),
+        lease_ends_at=lease_ends,
+        lease_warn_at=terms.warned_from(moment, lease_ends) if lease_ends else None,
+        lease_stage=0,
         state=State.REQUESTED,
         state_since=moment,
         requested_at=moment,

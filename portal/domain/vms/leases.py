@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import and_, or_, select
+from sqlalchemy import ColumnElement, and_, or_, select
 
 from portal.domain.people import access, notices
 from portal.domain.people.access import Permission
@@ -17,11 +17,9 @@ from portal.domain.vms import power, quotas, removals, terms
 from portal.domain.vms.models import State, Vm
 from portal.translation import N_, gettext
 
-# What is said and done so long before a lease ends, by its stage.
+# What is said and done so long before a lease ends, by its stage; nothing before it is warned of.
 WEEK, DAY, OVER = 1, 2, power.OVER
-BEFORE = {WEEK: timedelta(days=7), DAY: timedelta(days=1), OVER: timedelta(0)}
-# A lease that begins within its warning isn't warned of at once.
-FRESH = timedelta(days=1)
+BEFORE = {WEEK: terms.WARNED, DAY: timedelta(days=1), OVER: timedelta(0)}
 GRACE = timedelta(days=7)
 # A VM that runs on after its lease, since stopping it failed or somebody started it, is stopped again then.
 AGAIN = timedelta(minutes=10)
@@ -40,7 +38,7 @@ def due() -> Sequence[UUID]:
         Vm.delete_cause == removals.LEASE_ENDED, Vm.power == "ACTIVE", Vm.power_asked_at < moment - AGAIN
     )
     chosen = select(Vm.id).where(
-        Vm.lease_ends_at.is_not(None),
+        warned(),
         or_(*stages, still_runs),
         Vm.state.in_(LIVES),
         Vm.power_asked.is_(None),
@@ -48,10 +46,19 @@ def due() -> Sequence[UUID]:
     return db.session.scalars(chosen.order_by(Vm.lease_ends_at).limit(AT_ONCE)).all()
 
 
-def stage(ends_at: datetime) -> int:
-    """How far a lease with this end is: 0 has more than a week, OVER is at its end."""
-    left = ends_at - now()
-    return max((stage for stage, before in BEFORE.items() if left <= before), default=0)
+def warned() -> ColumnElement[bool]:
+    """Whose lease ends soon, or has ended."""
+    moment = now()
+    ends = Vm.lease_ends_at <= moment + terms.WARNED
+    return and_(ends, or_(Vm.lease_warn_at.is_(None), Vm.lease_warn_at <= moment))
+
+
+def stage(vm: Vm) -> int:
+    """How far its lease is: 0 isn't warned of yet, OVER is at its end."""
+    moment, ends = now(), vm.lease_ends_at
+    if ends is None or (vm.lease_warn_at or ends - terms.WARNED) > moment:
+        return 0
+    return max(stage for stage, before in BEFORE.items() if ends - moment <= before)
 
 
 def step(vm_id: UUID) -> None:
@@ -60,7 +67,7 @@ def step(vm_id: UUID) -> None:
         vm = db.session.get_one(Vm, vm_id, populate_existing=True, with_for_update={"of": Vm})
         if vm.lease_ends_at is None or vm.state not in LIVES or vm.power_asked:
             return
-        reached, before = stage(vm.lease_ends_at), vm.lease_stage
+        reached, before = stage(vm), vm.lease_stage
         vm.lease_stage = max(reached, before)
         if reached == OVER:
             _stop(vm)
@@ -68,7 +75,7 @@ def step(vm_id: UUID) -> None:
             return
         if reached == OVER:
             _end(vm, vm.lease_ends_at)
-        elif now() - vm.requested_at > FRESH:
+        else:
             _tell(
                 vm,
                 Kind.LEASE_ENDING,
@@ -96,7 +103,8 @@ def extend(vm: Vm, days: int, *, seen: str, by: User) -> None:
             return
         before = vm.lease_ends_at
         vm.lease_ends_at = terms.extended(tenant, before, days)
-        vm.lease_stage = stage(vm.lease_ends_at)
+        vm.lease_warn_at = terms.warned_from(now(), vm.lease_ends_at)
+        vm.lease_stage = stage(vm)
         if vm.delete_cause == removals.LEASE_ENDED:
             vm.delete_due_at = vm.delete_cause = None
         detail = {"before": before.isoformat(), "after": vm.lease_ends_at.isoformat()}
@@ -120,7 +128,7 @@ def why_not(vm: Vm, user: User) -> str:
 
 def is_news(vm: Vm) -> bool:
     """Whether the VM's page should say on top when its lease ends."""
-    return bool(vm.lease_ends_at and vm.state in LIVES and stage(vm.lease_ends_at))
+    return vm.state in LIVES and stage(vm) > 0
 
 
 def is_over(vm: Vm) -> bool:

@@ -15,7 +15,7 @@ from portal.domain.store.db import db, now
 from portal.domain.store.models import AuditEntry
 from portal.domain.tenants import credentials
 from portal.domain.tenants.models import Answer, QuotaRequest
-from portal.domain.vms import explain, findings, requests
+from portal.domain.vms import explain, findings, leases, requests
 from portal.domain.vms.models import State, Vm
 
 MOST = 5
@@ -91,7 +91,8 @@ def lately(user: User, tenant_id: UUID | None) -> list[Act]:
 
 def _mine(user: User) -> Sequence[Vm]:
     """Their own VMs that failed or whose lease ends soon, the newest first."""
-    ends = and_(Vm.lease_ends_at < now() + SOON, Vm.state.not_in((State.DELETING, State.DELETED)))
+    there = Vm.state.not_in((State.DELETING, State.DELETED))
+    ends = and_(leases.warned(), Vm.lease_ends_at < now() + SOON, there)
     rows = (
         select(Vm)
         .options(

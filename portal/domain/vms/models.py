@@ -123,6 +123,8 @@ class Vm(Base):
     name: Mapped[str]
     description: Mapped[str] = mapped_column(Text, default="")
     lease_ends_at: Mapped[datetime | None]
+    # From when its end is warned of; None: a lease from before that was kept, warned of a week before.
+    lease_warn_at: Mapped[datetime | None]
     state: Mapped[State] = mapped_column(_STATE, default=State.REQUESTED)
     state_since: Mapped[datetime] = mapped_column(default=now)
 

@@ -44,6 +44,8 @@ def again(draft: LaunchDraft, review: Review, *, by: User) -> Vm:
     columns, tags = launching.renewed(draft, review, by)
     with transaction():
         db.session.refresh(vm)
+        if vm.delete_by_id is None:  # what the end of its earlier lease had planned
+            columns |= {"delete_due_at": None, "delete_cause": None}
         quotas.reserve(vm.tenant_id, review.cost, of=vm.owner_id, but=vm.id)
         terms.require(vm.tenant_id, review.told.lease_days)
         cause = f"Another try was asked for{_differences(vm.spec, columns['spec'])}."

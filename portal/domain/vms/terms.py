@@ -1,4 +1,4 @@
-"""Terms: the longest lease that a tenant's VMs may have, as an admin set it, and what that leaves."""
+"""Terms: how long a tenant's VMs may be leased, as an admin set it, and from when an end is warned of."""
 
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -17,6 +17,8 @@ from portal.translation import gettext, ngettext
 MOST = 3650
 # A lease that would grow by less is as long as it may be.
 WORTHWHILE = timedelta(hours=1)
+# Whoever asks for a day knows that it ends soon: a warning begins with the last part of what was asked for.
+WARNED, LAST_PART = timedelta(days=7), 3
 
 
 def limit(tenant_id: UUID, days: int | None, *, by: User) -> None:
@@ -67,6 +69,11 @@ def why_no_more(tenant: Tenant, ends_at: datetime) -> str:
     if latest is None or latest - ends_at >= WORTHWHILE:
         return ""
     return " ".join([rule(tenant), gettext("This one is as long as that already.")])
+
+
+def warned_from(asked_at: datetime, ends_at: datetime) -> datetime:
+    """From when the end of a lease that was asked for or extended then is warned of."""
+    return ends_at - min(WARNED, (ends_at - asked_at) / LAST_PART)
 
 
 def rule(tenant: Tenant) -> str:

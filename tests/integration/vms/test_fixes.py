@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -12,17 +13,17 @@ from portal.domain.catalog import catalog
 from portal.domain.catalog.models import Image
 from portal.domain.people.models import Membership, Role, User
 from portal.domain.store import vault
-from portal.domain.store.db import db, transaction
+from portal.domain.store.db import db, now, transaction
 from portal.domain.store.errors import Refused
 from portal.domain.tenants.models import NetworkProfile, Tenant
-from portal.domain.vms import drafts, fixes, lifecycle, quotas
+from portal.domain.vms import drafts, fixes, leases, lifecycle, quotas, removals
 from portal.domain.vms.explain import Fix
 from portal.domain.vms.models import State, Vm
 from portal.domain.vms.provisioning import sealed_place
 from portal.sandbox.control import Control
 from tests.support.settling import causes
 from tests.support.wizard import limit, write
-from tests.support.world import BOTH, Worker, add_person, fresh, launch, only
+from tests.support.world import BOTH, Clock, Worker, add_person, fresh, launch, only
 
 DATABASES = BOTH
 Record = Callable[..., None]
@@ -181,6 +182,25 @@ def test_two_drafts_of_one_failure_try_it_once(ada: User, lab: Tenant, record: R
     assert db.session.scalar(select(func.count(Vm.id))) == 1
     assert causes()[-1].endswith("instead of m1.large and no public address.")
     assert fresh(vm).floating_ips == 0
+
+
+def test_another_try_begins_another_lease(ada: User, lab: Tenant, record: Record, clock: Clock) -> None:
+    vm = failed(ada, lab, record, NO_HOST, flavor=size(lab, "m1.large"), **{"vm:lease": "7"})
+    clock.forward(8 * 86400)
+    leases.step(vm.id)
+    assert fresh(vm).delete_due_at
+    drafts.submit(fixes.begin(vm, Fix.SMALLER, by=ada).id, by=ada)
+    assert (fresh(vm).delete_due_at, vm.delete_cause, vm.lease_stage) == (None, None, 0)
+    assert vm.lease_ends_at
+    assert vm.lease_ends_at > now() + timedelta(days=6)
+    assert not leases.is_news(vm)
+
+
+def test_another_try_leaves_a_deletion_that_a_person_planned(ada: User, lab: Tenant, record: Record) -> None:
+    vm = failed(ada, lab, record, NO_HOST, flavor=size(lab, "m1.large"))
+    removals.plan(vm, by=ada)
+    drafts.submit(fixes.begin(vm, Fix.SMALLER, by=ada).id, by=ada)
+    assert fresh(vm).delete_due_at
 
 
 def test_what_moves_between_the_look_and_the_click_is_refused(

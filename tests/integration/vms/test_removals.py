@@ -83,11 +83,33 @@ def test_a_lease_is_told_a_week_and_a_day_before_it_ends(leased: Vm, work: Worke
     assert leases.is_news(fresh(leased))
 
 
-def test_a_lease_that_begins_short_is_not_warned_of_at_once(ada: User, lab: Tenant, work: Worker) -> None:
-    made = launch(ada, lab, **{"vm:lease": "7"})
+@pytest.mark.parametrize(
+    ("lease", "so_many_by_day"),
+    [("7", {4.6: 0, 4.7: 1, 5.9: 1, 6.1: 2}), ("1", {0.6: 0, 0.7: 1, 0.9: 1})],
+    ids=["a week", "a day"],
+)
+def test_a_short_lease_is_told_of_in_its_last_third(
+    ada: User, lab: Tenant, work: Worker, clock: Clock, lease: str, so_many_by_day: dict[float, int]
+) -> None:
+    made = launch(ada, lab, **{"vm:lease": lease})
     work()
-    work.once()
-    assert (told(Kind.LEASE_ENDING), fresh(made).lease_stage) == (0, leases.WEEK)
+    before = 0.0
+    for day, notices in so_many_by_day.items():
+        clock.forward((day - before) * DAY)
+        before = day
+        work.once()
+        assert (told(Kind.LEASE_ENDING), leases.is_news(fresh(made))) == (notices, notices > 0)
+        assert made.id not in leases.due(), "it is queued at every tick"
+
+
+def test_an_extension_counts_from_when_it_was_asked_for(leased: Vm, ada: User, clock: Clock) -> None:
+    clock.forward(29.5 * DAY)
+    leases.step(leased.id)
+    assert leased.lease_ends_at
+    leases.extend(fresh(leased), 1, seen=leased.lease_ends_at.isoformat(), by=ada)
+    assert (leased.lease_stage, leases.is_news(leased)) == (0, False)
+    clock.forward(1.1 * DAY)
+    assert leases.is_news(leased)
 
 
 def test_at_its_end_it_is_stopped_and_after_the_grace_deleted(
@@ -132,7 +154,7 @@ def test_an_extended_lease_undoes_its_end(leased: Vm, ada: User, work: Worker, c
     leases.extend(fresh(leased), 7, seen=seen, by=ada)
     assert leased.lease_ends_at
     assert timedelta(days=6.9) < leased.lease_ends_at - now() < timedelta(days=7.1)
-    assert (leased.delete_due_at, leased.lease_stage) == (None, leases.WEEK)
+    assert (leased.delete_due_at, leased.lease_stage) == (None, 0)
     power.ask(leased, power.Action.START, by=ada)
     actions = db.session.scalars(select(AuditEntry.action).order_by(AuditEntry.id)).all()
     assert actions.count("vm.lease_extended") == 1

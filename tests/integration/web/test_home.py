@@ -102,8 +102,10 @@ def test_what_needs_somebody_stands_there_with_its_cause(
     assert home.links["The lease of leased ends soon"] == f"/vms/{leased.id}"
     assert "Your request for more was refused Next term." in home.text
     assert "1 failed" in home.text
-    record(leased, lease_ends_at=now() + timedelta(days=9))
-    assert "lease of leased" not in page.get("/").text
+    far, later = {"lease_ends_at": now() + timedelta(days=9)}, {"lease_warn_at": now() + timedelta(days=1)}
+    for facts in (far, later | {"lease_ends_at": now() + timedelta(days=2)}):
+        record(leased, **facts)
+        assert "lease of leased" not in page.get("/").text
 
 
 def test_whoever_looks_after_all_tenants_sees_what_waits(
