@@ -12,10 +12,16 @@ HELD = "X-Held"
 # What the bell of the same page listens for, to ask again at once.
 NOTICES_READ = "notices-read"
 # What differs at each drawing and means nothing: forms' tokens, the words of ticking times,
-# and where a growing bar stands.
-_PASSING = re.compile(
-    r'name="csrf_token" value="[^"]*"|(?<=data-ago>)[^<]*|(?<=data-elapsed>)[^<]*|max="100"\s+value="[^"]*"'
-)
+# and where a growing bar stands. One by one, as each is found by its first letters.
+_PASSING = [
+    re.compile(each)
+    for each in (
+        r'name="csrf_token" value="[^"]*"',
+        r"data-ago>[^<]*",
+        r"data-elapsed>[^<]*",
+        r'max="100"\s+value="[^"]*"',
+    )
+]
 # Indentation, but not of what is shown as it is.
 _INDENTED = re.compile(r"(<(pre|textarea)\b.*?</\2>)|\n\s+", re.DOTALL)
 
@@ -76,4 +82,6 @@ def panel(template: str, tells: str = "", /, **facts: Any) -> Response:
 
 def _digest(content: str) -> str:
     """Of what lasts in it."""
-    return hashlib.sha256(_PASSING.sub("", content).encode()).hexdigest()
+    for passing in _PASSING:
+        content = passing.sub("", content)
+    return hashlib.sha256(content.encode()).hexdigest()
