@@ -106,7 +106,11 @@ def _outcome(act: Act, vm: Vm, refused: bool, by: User) -> Outcome:
         return Outcome(vm, _deleted(vm))
     if vm.power_asked == act:
         return Outcome(vm, Stage.UNDERWAY)
-    return Outcome(vm, Stage.DONE, kept.said(vm.power_trouble))
+    if vm.power_trouble:
+        return Outcome(vm, Stage.DONE, kept.said(vm.power_trouble))
+    if vm.state is State.ACTIVE and vm.power == power.ENDS[Action(act)]:
+        return Outcome(vm, Stage.DONE)
+    return Outcome(vm, Stage.KEPT, gettext("It has changed again since."))
 
 
 def _deleted(vm: Vm) -> Stage:

@@ -61,7 +61,7 @@ _FROM = {
     Action.REBOOT: {"ACTIVE"},
     Action.RESET: {"ACTIVE", "REBOOT", "PAUSED", "ERROR"},
 }
-_TO = {Action.START: "ACTIVE", Action.STOP: "SHUTOFF", Action.REBOOT: "ACTIVE", Action.RESET: "ACTIVE"}
+ENDS = {Action.START: "ACTIVE", Action.STOP: "SHUTOFF", Action.REBOOT: "ACTIVE", Action.RESET: "ACTIVE"}
 _DOES: dict[Action, Callable[[Cloud, str], None]] = {
     Action.START: lambda cloud, server_id: cloud.nova.start(server_id),
     Action.STOP: lambda cloud, server_id: cloud.nova.stop(server_id),
@@ -212,7 +212,7 @@ def _advance(vm: Vm, action: Action) -> None:
 
 
 def _settled(server: Server, action: Action) -> bool:
-    return server.status == _TO[action] and not server.task_state
+    return server.status == ENDS[action] and not server.task_state
 
 
 def _done(vm: Vm, *, trouble: str | None = None, **seen: Any) -> None:

@@ -115,6 +115,10 @@ def test_what_can_not_be_stopped_is_left_and_says_why(
     started = asked.form("/bulk/start").submit()
     assert started.title.startswith("Start: 1 of 1")
     assert started.words(ROWS) == ["one Active Is being started"]
+    work()
+    assert browser.get(started.url).words(ROWS) == ["one Active Is started"]
+    # What was said of it then isn't true any more.
+    assert browser.get(results.url).words(ROWS)[0] == "one Active It has changed again since."
 
 
 def test_what_was_asked_and_went_wrong_says_why(
