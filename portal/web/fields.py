@@ -81,8 +81,9 @@ def read(sections: Sequence[Section], form: Form) -> dict[str, Any]:
 
 def in_words(question: Question, review: Review) -> str:
     """What was answered, as the review tells it."""
-    flavor = review.flavor
+    flavor, names = review.flavor, review.names
     picked = {
+        "name": gettext("%(first)s to %(last)s", first=names[0], last=names[-1]) if names[1:] else names[0],
         "images": review.image.name if review.image else "",
         "sizes": f"{flavor.name}: {filters.capacity(flavor)}" if flavor else "",
         "networks": f"{review.network.name}, {', '.join(review.network.cidrs)}" if review.network else "",

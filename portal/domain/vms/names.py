@@ -25,8 +25,9 @@ _FIRST, _SECOND = (
 
 
 def numbered(name: str, count: int) -> list[str]:
-    """What so many VMs are called: by the name alone, or name-1 to name-N."""
-    return [name] if count == 1 else [f"{name}-{number}" for number in range(1, count + 1)]
+    """What so many VMs are called: by the name alone, or name-1 to name-N, from ten on name-01: so they sort."""
+    width = len(str(count))
+    return [name] if count == 1 else [f"{name}-{number:0{width}}" for number in range(1, count + 1)]
 
 
 def problem(tenant_id: UUID, name: str, count: int = 1, *, but: UUID | None = None) -> str | None:

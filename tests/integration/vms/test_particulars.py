@@ -92,6 +92,16 @@ def test_three_are_launched_at_once_and_once(ada: User, lab: Tenant, cloud: Cont
     assert sorted(server["name"] for server in cloud.servers("tenant-a")) == ["node-1", "node-2", "node-3"]
 
 
+@pytest.mark.parametrize(
+    ("count", "first", "last"),
+    [("9", "node-1", "node-9"), ("10", "node-01", "node-10"), ("50", "node-01", "node-50")],
+)
+def test_names_stand_in_order(ada: User, lab: Tenant, count: str, first: str, last: str) -> None:
+    names = drafts.check(draft(ada, lab, name="node", **{COUNT: count})).names
+    assert (names[0], names[-1]) == (first, last)
+    assert names == sorted(names)
+
+
 def test_the_quota_is_asked_for_all_of_them(ada: User, lab: Tenant) -> None:
     limit(lab, quota_vms=2)
     made = draft(ada, lab, name="node", **{COUNT: "3"})

@@ -65,6 +65,23 @@ def test_filters_stand_in_the_address(
     assert names(browser.get(f"/vms/?{query}", htmx=True)) == found
 
 
+def test_what_is_filtered_leads_to_all_of_them(browser: Page, some: dict[str, Vm]) -> None:
+    assert "Show all" not in browser.get("/vms/?sort=name").links
+    narrowed = browser.get("/vms/?q=blu")
+    assert narrowed.title.startswith("VMs")
+    assert names(browser.get(narrowed.links["Show all"])) == ["bobs", "web-1", "quiet-otter"]
+    # Taken away, the filters aren't kept either.
+    assert names(browser.get("/vms/")) == ["bobs", "web-1", "quiet-otter"]
+
+
+def test_of_many_tags_a_row_shows_some(browser: Page, ada: User, lab: Tenant) -> None:
+    many = [f"tag-{n}" for n in range(10)]
+    launch(ada, lab, name="tagged", **{"vm:tags": ", ".join(many)})
+    rows = browser.get("/vms/")
+    shown = rows.words("//tr[contains(., 'tagged')]//span[@class='tag']")
+    assert shown == ["tag-0", "tag-1", f"+8: {', '.join(many[2:])}"]
+
+
 @pytest.mark.parametrize("query", ["q=blu", "q=bo", "q=far", "tag=prod", "q=ubuntu"])
 def test_all_tenants_are_filtered_too(page: Page, sam: User, some: dict[str, Vm], query: str) -> None:
     found = {"q=blu": 1, "q=bo": 2, "q=far": 1, "tag=prod": 1, "q=ubuntu": 4}[query]
