@@ -25,7 +25,7 @@ _FIRST, _SECOND = (
 
 
 def numbered(name: str, count: int) -> list[str]:
-    """What so many VMs are called: by the name alone, or name-1 to name-N, from ten on name-01 to sort well."""
+    """What so many VMs are called: by the name alone, or name-1 to name-N; from ten on name-01 and so on."""
     width = len(str(count))
     return [name] if count == 1 else [f"{name}-{number:0{width}}" for number in range(1, count + 1)]
 
