@@ -203,10 +203,16 @@
   });
   document.addEventListener("htmx:error", () => offline(true));
 
-  // What is followed shows its end.
+  // What is followed shows its end, and stays where it is for who scrolled up to read.
+  const read = new WeakSet();
   function ends() {
-    for (const box of document.querySelectorAll("[data-ends]")) box.scrollTop = box.scrollHeight;
+    for (const box of document.querySelectorAll("[data-ends]")) if (!read.has(box)) box.scrollTop = box.scrollHeight;
   }
+  document.addEventListener("scroll", ({ target: box }) => {
+    if (!box.dataset || !("ends" in box.dataset)) return;
+    if (box.scrollTop + box.clientHeight < box.scrollHeight - 4) read.add(box);
+    else read.delete(box);
+  }, true);
 
   // A link to a field leads into it, also where it is folded away.
   function arrive() {

@@ -19,11 +19,18 @@ from portal.web.vms import blueprint
 @blueprint.get("/<uuid:vm_id>/console")
 @needs(Permission.VM_CONSOLE)
 def console(vm_id: UUID) -> ResponseReturnValue:
-    """The console output as last fetched; the panel of htmx has it fetched anew where it is followed."""
+    """The console output as last fetched; who follows it has it fetched anew by looking at it."""
     vm = _vm(vm_id)
-    if request.htmx:
+    follow = "follow" in request.args
+    if follow:
         power.look_again(vm)
-    facts = {"vm": vm, "console": power.console(vm), "why": power.why_no_console(vm, current_user)}
+    output = power.console(vm)
+    facts = {
+        "vm": vm,
+        "console": output,
+        "following": follow and output.following,
+        "why": power.why_no_console(vm, current_user),
+    }
     return (
         panel("vms/_console.html", **facts) if request.htmx else render_template("vms/console.html", **facts)
     )
@@ -34,8 +41,9 @@ def console(vm_id: UUID) -> ResponseReturnValue:
 def fetch_console(vm_id: UUID) -> ResponseReturnValue:
     """Has the console output fetched, or followed for some minutes; its page waits for it."""
     vm = _vm(vm_id)
-    power.ask_console(vm, by=current_user, follow="follow" in request.form)
-    return redirect(url_for(".console", vm_id=vm.id))
+    follow = "follow" in request.form
+    power.ask_console(vm, by=current_user, follow=follow)
+    return redirect(url_for(".console", vm_id=vm.id, follow=1 if follow else None))
 
 
 @blueprint.get("/<uuid:vm_id>/screen")

@@ -1,11 +1,12 @@
 """Words of templates: how long ago, how much, how many, and a moment in the reader's own time."""
 
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from flask import Flask
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from portal import translation
 from portal.domain.store.db import now
@@ -23,6 +24,7 @@ STEPS = (
 )
 YEARS = N_("%(num)s years ago")
 NEVER = N_("never")
+_MOMENT = re.compile(r"(\d{4}-\d\d-\d\d \d\d:\d\d) UTC")
 
 
 def install(app: Flask) -> None:
@@ -30,6 +32,7 @@ def install(app: Flask) -> None:
     app.jinja_env.filters.update(
         ago=ago,
         moment=moment,
+        timed=timed,
         oclock=oclock,
         exact=exact,
         until=until,
@@ -72,6 +75,15 @@ def moment(when: datetime | None, never: str = NEVER) -> str | Markup:
     if when is None:
         return translated(never)
     return _time(when, f"{when.astimezone(UTC):%Y-%m-%d %H:%M} UTC", "local")
+
+
+def timed(text: str) -> Markup:
+    """A sentence whose moments, “2026-12-12 14:07 UTC”, are each a `moment`."""
+    words = _MOMENT.split(text)  # every other one is a moment
+    return Markup("").join(
+        moment(datetime.fromisoformat(f"{each}+00:00")) if number % 2 else escape(each)
+        for number, each in enumerate(words)
+    )
 
 
 def oclock(when: datetime) -> Markup | str:

@@ -31,6 +31,22 @@ RUN = """async (rules) => {
   const words = (one) => one.nodes.map((node) => node.html.slice(0, 160)).join(" | ");
   return found.violations.map((one) => `${one.id}: ${words(one)}`);
 }"""
+# The narrowest that WCAG asks for: nothing sticks out, and what scrolls sideways is a table, code, or tabs.
+NARROWEST: ViewportSize = {"width": 320, "height": 640}
+STICKS_OUT = """() => {
+  const page = document.documentElement;
+  const cut = [...document.querySelectorAll("main :not(.table-wrap, pre, .tabs, textarea)")]
+    .filter((each) => each.scrollWidth > each.clientWidth + 1)
+    .filter((each) => /auto|scroll/.test(getComputedStyle(each).overflowX));
+  const wide = page.scrollWidth > page.clientWidth ? [page] : [];
+  return [...wide, ...cut].map((each) => `wider than its place: ${each.outerHTML.slice(0, 160)}`);
+}"""
+# A fold has one mark that it opens.
+MARKED_TWICE = """() => [...document.querySelectorAll("summary:has(.icon)")]
+  .filter((each) => getComputedStyle(each).display === "list-item")
+  .filter((each) => getComputedStyle(each).listStyleType !== "none")
+  .map((each) => `marked twice: ${each.outerHTML.slice(0, 160)}`)
+"""
 TYPED = "textarea, input:not([type=hidden], [type=radio], [type=checkbox])"
 # Empties the fields of the so-many-th form of the page and sends it past the browser's own checks.
 SEND_EMPTY = """([number, typed]) => {
@@ -68,6 +84,9 @@ class Inspector:
             self.page.set_viewport_size(size)
             for words in self.page.evaluate(RUN, rules):
                 self.found.append(f"{name} {scheme} {size['width']}: {words}")
+        self.page.set_viewport_size(NARROWEST)
+        for words in self.page.evaluate(STICKS_OUT) + self.page.evaluate(MARKED_TWICE):
+            self.found.append(f"{name}: {words}")
         return True
 
     def send_wrongly(self, address: str, done: set[str]) -> None:

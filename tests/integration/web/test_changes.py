@@ -57,6 +57,7 @@ def test_the_firewall_is_changed_in_words(browser: Page, vm: Vm, work: Worker) -
     assert form["ssh_from"] == "127.0.0.1/32"
     wrong = form.submit(firewall="mine", ssh_from="nonsense")
     assert "Write an address" in wrong.errors["ssh_from"]
+    assert wrong.one("//form//*[contains(@class, 'only-mine')]//input").get("name") == "ssh_from"
     wrong.form("/firewall").submit(firewall="web")
     work()
     assert "SSH, HTTP and HTTPS from anywhere" in browser.get(f"/vms/{vm.id}").text
@@ -200,8 +201,13 @@ def test_the_console_is_followed_and_the_screen_linked_once(browser: Page, vm: V
     followed = browser.get(f"/vms/{vm.id}/console").form(button="Follow it").submit()
     assert "Followed for some minutes" in followed.text
     power.fetch_console(vm.id)
-    panel = browser.get(f"/vms/{vm.id}/console", htmx=True)
+    panel = browser.get(followed.url, htmx=True)
     assert panel.one("//*[@id='console']").get("hx-trigger") == "every 1000ms"
+    power.fetch_console(vm.id)
+    stopped = browser.get(followed.url).follow("Stop following")
+    power.fetch_console(vm.id)
+    panel = browser.get(stopped.url, htmx=True)
+    assert panel.one("//*[@id='console']").get("hx-trigger") is None
     asked = browser.get(f"/vms/{vm.id}").follow("Graphical console").form("/screen").submit()
     assert "Asking OpenStack" in asked.text
     screens.fetch(vm.id)

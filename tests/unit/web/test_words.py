@@ -40,6 +40,13 @@ def test_a_moment_is_told_in_utc_for_the_script_to_make_local() -> None:
     assert filters.moment(None, "–") == "–"
 
 
+def test_the_moments_of_a_sentence_are_told_so_too() -> None:
+    when = datetime(2026, 12, 12, 14, 7, tzinfo=UTC)
+    told = filters.timed("Until 2026-12-12 14:07 UTC & <then>.")
+    assert told == f"Until {filters.moment(when)} &amp; &lt;then&gt;."
+    assert filters.timed("Described anew.") == "Described anew."
+
+
 @pytest.mark.parametrize(
     ("amount", "words"), [(0, "0"), (512, "512 MiB"), (1024, "1 GiB"), (1536, "1.5 GiB"), (524288, "512 GiB")]
 )
