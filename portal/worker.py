@@ -24,11 +24,10 @@ from portal import log
 from portal.app import create_app, warm_up
 from portal.cli.processes import die_with_parent
 from portal.domain.catalog import catalog
-from portal.domain.people import sending
 from portal.domain.store import keyring, verification, volatile, wake
 from portal.domain.store.db import db
 from portal.domain.tenants import doctor as doctoring
-from portal.domain.vms import changing, ladder, leases, polling, provisioning, removals, screens
+from portal.domain.vms import changing, delivering, ladder, leases, polling, provisioning, removals, screens
 from portal.domain.vms import handover as handovers
 from portal.domain.vms import power as powers
 from portal.domain.vms import reconcile as reconciling
@@ -165,7 +164,7 @@ def verify(check_id: str, request_id: str | None = None) -> None:
 
 def deliver(delivery_id: str, request_id: str | None = None) -> None:
     """Tries to deliver a letter or a message to a webhook."""
-    _do("deliver", sending.step, delivery_id, request_id)
+    _do("deliver", delivering.step, delivery_id, request_id)
 
 
 def resume(tenant_id: str, request_id: str | None = None) -> None:

@@ -25,9 +25,24 @@ _templates = Environment(
 )
 
 
+# RFC 5321's word for a letter that is larger than a server takes.
+_TOO_LARGE = 552
+
+
+@dataclass(frozen=True)
+class Attachment:
+    """A zip that goes with a letter."""
+
+    name: str
+    zip: bytes
+
+
 @dataclass(frozen=True)
 class Letter:
-    """What a letter says: a title, some text, and where to click. `why` says why somebody gets it."""
+    """What a letter says: a title, some text, and where to click. `why` says why somebody gets it.
+
+    `note` says what is attached, or why it isn't.
+    """
 
     id: str
     to: str
@@ -38,6 +53,8 @@ class Letter:
     url: str
     why: str
     language: str = "en"
+    note: str = ""
+    attached: Attachment | None = None
 
 
 class Office:
@@ -49,18 +66,21 @@ class Office:
 
     def send(self, letter: Letter) -> None:
         """Hands it to the server. Raises Undelivered."""
-        message = self._compose(letter)
+        message, heard = self._compose(letter), False
         try:
             with self._open() as server:
+                heard = True
                 server.send_message(message, self._sender, [letter.to])
         except smtplib.SMTPRecipientsRefused as error:
             code = next(iter(error.recipients.values()))[0]
             raise Undelivered(f"The mail server refuses the address ({code}).", final=code >= 500) from None
         except smtplib.SMTPResponseException as error:
-            raise Undelivered(f"The mail server answers {error.smtp_code}.") from None
+            raise Undelivered(
+                f"The mail server answers {error.smtp_code}.", content=_dislikes(error)
+            ) from None
         except (smtplib.SMTPException, OSError) as error:
             raise Undelivered(
-                f"The mail server can't be used ({type(error).__name__}).", silent=True
+                f"The mail server can't be used ({type(error).__name__}).", silent=True, content=heard
             ) from None
 
     def _open(self) -> smtplib.SMTP:
@@ -94,8 +114,18 @@ class Office:
         message["Auto-Submitted"] = "auto-generated"
         message.set_content(_templates.get_template("letter.txt").render(letter=letter))
         message.add_alternative(_templates.get_template("letter.html").render(letter=letter), subtype="html")
+        if letter.attached:
+            name = letter.attached.name
+            message.add_attachment(letter.attached.zip, maintype="application", subtype="zip", filename=name)
         return message
 
     @property
     def _domain(self) -> str:
         return self._sender.rpartition("@")[2]
+
+
+def _dislikes(error: smtplib.SMTPResponseException) -> bool:
+    """Whether the answer is about the letter itself, not about who writes to whom."""
+    return error.smtp_code == _TOO_LARGE or (
+        isinstance(error, smtplib.SMTPDataError) and error.smtp_code >= 500
+    )

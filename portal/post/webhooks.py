@@ -17,6 +17,7 @@ import requests
 from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.exceptions import ProtocolError
 
 from portal.post import Undelivered
 from portal.translation import N_, gettext
@@ -25,6 +26,8 @@ CONNECT_TIMEOUT, READ_TIMEOUT = 3.05, 10.0
 # However slowly somebody answers, line by line.
 PATIENCE = 15.0
 LONGEST_URL = 2000
+# What a receiver, or what stands before it, says to a message that it can't or won't read.
+_DISLIKES = frozenset({400, 403, 413, 422})
 _SECRET = "whsec_"  # noqa: S105 - how every secret begins
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
 
@@ -106,8 +109,10 @@ class Gate:
             refused = _was_refused(error)
             silence = f"No answer ({type(error).__name__})."
             words = N_("It leads into a private network.") if refused else silence
-            return Undelivered(words, silent=not refused)
-        return status if 200 <= status < 300 else Undelivered(f"It answers {status}.")
+            return Undelivered(words, silent=not refused, content=_broke_off(error))
+        if 200 <= status < 300:
+            return status
+        return Undelivered(f"It answers {status}.", content=status in _DISLIKES)
 
     def _post(self, url: str, secret: str, message: Message) -> int:
         headers = {
@@ -185,6 +190,11 @@ def _was_refused(error: BaseException | None) -> bool:
     while error and not isinstance(error, _Refused):
         error = error.__context__
     return error is not None
+
+
+def _broke_off(error: requests.exceptions.RequestException) -> bool:
+    """Whether the receiver hung up while it was written to, as some do with what is too large for them."""
+    return bool(error.args) and isinstance(error.args[0], ProtocolError)
 
 
 def _no_address() -> str:

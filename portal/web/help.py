@@ -42,7 +42,7 @@ def ask_support(vm_id: UUID) -> ResponseReturnValue:
     accepted(form, support.ask, vm, form.said.data or "", by=current_user)
     if form.errors:
         return _page(vm, form), 422
-    flash(gettext("Support was told, with the way to all that the portal knows of this VM."), "good")
+    flash(gettext("Support was told, with all that the portal knows of this VM."), "good")
     return redirect(url_for("vms.show", vm_id=vm.id))
 
 

@@ -131,6 +131,24 @@ def told_elsewhere(at: Any, ada: User, receiver: Receiver, work: Worker) -> dict
     return {"webhook secret": found[0]}
 
 
+def support_is_asked(
+    at: Any, ada: User, sam: User, vm: Vm, receiver: Receiver, box: Mailbox, work: Worker
+) -> Places:
+    """With a secret among the words; the letters and the messages that come of it, opened."""
+    sams = at(sam).get("/account/").form("/account/webhook").submit(url=receiver.url)
+    assert "whsec_" in sams.response.get_data(as_text=True)
+    before, receiver.status = len(receiver.got), 200
+    plea = at(ada).get(f"/vms/{vm.id}/help").form("/help")
+    plea.submit(said=f"I ran echo {MARKS['user-data']}, and it failed.")
+    look_after(work)
+    parts = [part for letter in box.letters for part in letter.walk() if not part.is_multipart()]
+    assert sum(part.get_content_type() == "application/zip" for part in parts) == 2
+    bodies = [body for _, body in receiver.got[before:]]
+    assert any(b'"bundle": {"name": "case-' in body for body in bodies)
+    letters = [hunt.opened(bytes(part.get_payload(decode=True))) for part in parts]
+    return [("letter", content) for content in letters] + [("message", body) for body in bodies]
+
+
 def link(answer: Answer) -> str:
     """The link on the page, which is shown there once."""
     found = re.search(r"https?://[^\s<\"]+token=[\w%-]+", answer.response.get_data(as_text=True))
@@ -285,13 +303,14 @@ def test_no_secret_is_found_anywhere(
     a_credential_is_rotated(at, root, lab, sandbox, cloud, work)
     made = vms_live_and_fail(at, fresh(ada), cloud, work)
     assert len(made) == 3
+    posted = support_is_asked(at, fresh(ada), fresh(sam), made[0], receiver, box, work)
     cloud.delete_credential("marked")
     cloud.expire_tokens()
     look_after(work)
     run_jobs(app, monkeypatch)
     everybody_looks(at, app, fresh(ada), fresh(sam), fresh(root), made)
     assert len(given) > 5
-    assert {str(letter["To"]).partition("@")[0] for letter in box.letters} == {"new", "ada", "root"}
+    assert {str(letter["To"]).partition("@")[0] for letter in box.letters} == {"new", "ada", "root", "sam"}
     assert len(receiver.got) > 3
     marks = MARKS | given
     # Whoever writes user data sees it again in the form, and nowhere else.
@@ -299,10 +318,10 @@ def test_no_secret_is_found_anywhere(
     shown = [(place, content) for place, content in kept if " /launch/" not in place]
     rest = [("log", logged.text.getvalue().encode()), *hunt.database(), *hunt.redis()]
     assert db.session.scalars(select(Credential)).first()
-    assert hunt.traces(marks, iter([*kept, *rest])) == []
+    assert hunt.traces(marks, iter([*kept, *posted, *rest])) == []
     # A link, or a webhook's secret, is shown to who made it and to who uses it, and nowhere else.
     assert hunt.traces(links, iter(rest)) == []
-    assert hunt.traces(data, iter([*shown, *rest])) == []
+    assert hunt.traces(data, iter([*shown, *posted, *rest])) == []
 
 
 @pytest.mark.parametrize("secret", [mark("x"), "m" * 32])

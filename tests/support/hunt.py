@@ -35,7 +35,7 @@ class Witness(Page):
         answer = super().send(method, url, **more)
         for response in (*answer.response.history, answer.response):
             head = f"{response.request.path} {response.status}\n{response.headers}"
-            self.kept.append((f"answer to {method} {url}", head.encode() + _opened(response.get_data())))
+            self.kept.append((f"answer to {method} {url}", head.encode() + opened(response.get_data())))
         with self._client.session_transaction() as session:
             self.kept.append(
                 (f"session after {method} {url}", json.dumps(dict(session), default=str).encode())
@@ -114,10 +114,10 @@ def redis() -> Iterator[tuple[str, bytes]]:
                 values = [part for _, pairs in client.xrange(key) for pair in pairs.items() for part in pair]
             case other:
                 raise AssertionError(f"{key!r} is a {other!r}, which the hunt can't read")
-        yield from ((f"redis {key!r}", _opened(value)) for value in values if value is not None)
+        yield from ((f"redis {key!r}", opened(value)) for value in values if value is not None)
 
 
-def _opened(content: bytes) -> bytes:
+def opened(content: bytes) -> bytes:
     """The content, and what is in it where it is packed."""
     if content[:2] == b"PK":
         with zipfile.ZipFile(io.BytesIO(content)) as archive:

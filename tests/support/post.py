@@ -19,7 +19,10 @@ PORTAL_URL = "https://portal.example.org"
 
 @dataclass
 class Mailbox:
-    """What a mail server took, and how it answers: `answers` by verb ("RCPT": "550 Nobody here")."""
+    """What a mail server took, and how it answers: `answers` by verb ("RCPT": "550 Nobody here").
+
+    `most`: how many bytes a letter may have; `hangs_up`: it doesn't say so when one has more.
+    """
 
     port: int = 0
     letters: list[EmailMessage] = field(default_factory=list)
@@ -27,6 +30,8 @@ class Mailbox:
     answers: dict[str, str] = field(default_factory=dict)
     recipients: list[str] = field(default_factory=list)
     tls: ssl.SSLContext | None = None
+    most: int = 10**9
+    hangs_up: bool = False
 
 
 class _Smtp(socketserver.StreamRequestHandler):
@@ -43,8 +48,8 @@ class _Smtp(socketserver.StreamRequestHandler):
             if verb == "STARTTLS" and box.tls:
                 self.connection = box.tls.wrap_socket(self.connection, server_side=True)
                 self.rfile, self.wfile = self.connection.makefile("rb"), self.connection.makefile("wb")
-            if verb == "DATA" and verb not in box.answers:
-                self._take(box)
+            if verb == "DATA" and verb not in box.answers and not self._take(box):
+                return
             if verb == "RCPT":
                 box.recipients.append(line)
             if verb == "QUIT":
@@ -60,12 +65,18 @@ class _Smtp(socketserver.StreamRequestHandler):
             "QUIT": "221 bye",
         }.get(verb, "250 fine")
 
-    def _take(self, box: Mailbox) -> None:
+    def _take(self, box: Mailbox) -> bool:
+        """Whether it goes on listening."""
         lines = []
         while (line := self.rfile.readline()) != b".\r\n":
             lines.append(line[1:] if line.startswith(b"..") else line)
+        if sum(map(len, lines)) > box.most:
+            if not box.hangs_up:
+                self._say("554 too large")
+            return not box.hangs_up
         box.letters.append(email.message_from_bytes(b"".join(lines), policy=default))
         self._say("250 taken")
+        return True
 
     def _say(self, words: str) -> None:
         self.wfile.write(f"{words}\r\n".encode())
@@ -83,11 +94,16 @@ def mail_server(tls: ssl.SSLContext | None = None) -> Iterator[Mailbox]:
 
 @dataclass
 class Receiver:
-    """What a webhook got, and which status it answers; `location` where it redirects to."""
+    """What a webhook got, and which status it answers; `location` where it redirects to.
+
+    `most`: how many bytes a message may have; one of more is answered by `too_large`, 0: it hangs up.
+    """
 
     port: int = 0
     status: int = 204
     location: str = ""
+    most: int = 10**9
+    too_large: int = 413
     got: list[tuple[dict[str, str], bytes]] = field(default_factory=list)
 
     @property
@@ -99,6 +115,11 @@ class _Hook(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         receiver: Receiver = cast("Any", self.server).receiver
         body = self.rfile.read(int(self.headers["Content-Length"]))
+        if len(body) > receiver.most:
+            if receiver.too_large:
+                self.send_error(receiver.too_large)
+            self.close_connection = True
+            return
         receiver.got.append(({name.lower(): value for name, value in self.headers.items()}, body))
         self.send_response(receiver.status)
         if receiver.location:

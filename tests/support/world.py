@@ -10,7 +10,7 @@ import time_machine
 from sqlalchemy import func, select
 
 from portal.domain.catalog import catalog
-from portal.domain.people import accounts, sending
+from portal.domain.people import accounts
 from portal.domain.people.models import Role, User
 from portal.domain.store import verification
 from portal.domain.store.db import Base, db, now, transaction
@@ -18,6 +18,7 @@ from portal.domain.tenants import credentials, doctor, tenants
 from portal.domain.tenants.models import Tenant
 from portal.domain.vms import (
     changing,
+    delivering,
     drafts,
     handover,
     ladder,
@@ -84,7 +85,7 @@ class Worker:
             *((doctor.examine, credential_id) for credential_id in due.doctors),
             *((handover.step, credential_id) for credential_id in due.handovers),
             *((verification.go_on, check_id) for check_id in due.verifications),
-            *((sending.step, delivery_id) for delivery_id in due.deliveries),
+            *((delivering.step, delivery_id) for delivery_id in due.deliveries),
         ]
         db.session.rollback()
         for job, subject in work:

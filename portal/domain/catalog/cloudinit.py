@@ -95,6 +95,14 @@ def compose(own: str | bytes, keys: Sequence[str]) -> str:
     return whole.as_string()
 
 
+def texts(user_data: str) -> list[str]:
+    """It as a whole and, of a MIME message, each part as it was written; base64 is undone."""
+    if not _KINDS[-1][0].match(user_data):
+        return [user_data]
+    parts = (part.get_payload(decode=True) for part in email.message_from_string(user_data).walk())
+    return [user_data, *(part.decode(errors="replace") for part in parts if isinstance(part, bytes))]
+
+
 def _text(own: str | bytes) -> str:
     """The text with the line ends of the guest, and without the mark that some editors put before it."""
     try:

@@ -1,19 +1,21 @@
 """Sending: the one try of a claimed delivery, as a letter or as a signed message."""
 
 import json
+from collections.abc import Callable
 from datetime import UTC
 from functools import partial
 from typing import Any
 from uuid import UUID
 
 from portal import translation
-from portal.domain.people import accounts, deliveries, hooks, outlets, wording
-from portal.domain.people.models import Channel, Delivery, Kind, Webhook
+from portal.domain.people import accounts, deliveries, enclosures, hooks, outlets, wording
+from portal.domain.people.enclosures import Enclosure
+from portal.domain.people.models import Channel, Delivery, Kind, User, Webhook
 from portal.domain.store import vault
 from portal.domain.store.db import db, now
 from portal.domain.store.vault import Unsealable
 from portal.post import Undelivered
-from portal.post.mail import Letter
+from portal.post.mail import Attachment, Letter
 from portal.post.webhooks import Message
 from portal.translation import N_, gettext
 
@@ -21,13 +23,13 @@ from portal.translation import N_, gettext
 VERSION = 1
 
 
-def step(delivery_id: UUID) -> None:
-    """Tries it, if it is due and nobody else does."""
+def step(delivery_id: UUID, enclose: Callable[[Delivery], Enclosure | None] = lambda _: None) -> None:
+    """Tries it, if it is due and nobody else does; `enclose` makes what goes along, if anything does."""
     delivery = deliveries.claim(delivery_id)
     if delivery is None:
         return
     try:
-        outcome = _mail(delivery) if delivery.channel is Channel.MAIL else _webhook(delivery)
+        outcome = _send(delivery, enclose(delivery))
     except Unsealable:
         deliveries.failed(delivery, N_("What it needs is sealed by a lost key."), final=True, others=_none())
     except Undelivered as error:
@@ -35,6 +37,25 @@ def step(delivery_id: UUID) -> None:
         deliveries.failed(delivery, error.words, final=error.final, others=others)
     else:
         deliveries.done(delivery, outcome)
+
+
+def recipient(delivery: Delivery) -> User | None:
+    """Whose it is; None: a tenant's, or somebody's who has no account yet."""
+    if delivery.webhook_id is None:
+        return accounts.find(delivery.address or "")
+    hook = db.session.get_one(Webhook, delivery.webhook_id)
+    return db.session.get(User, hook.user_id) if hook.user_id else None
+
+
+def _send(delivery: Delivery, enclosed: Enclosure | None) -> str:
+    """By its channel; where what goes along is why it isn't taken, at once again without that."""
+    send = _mail if delivery.channel is Channel.MAIL else _webhook
+    try:
+        return send(delivery, enclosed)
+    except Undelivered as error:
+        if not (error.content and enclosed and enclosed.files):
+            raise
+        return send(delivery, enclosed.without(enclosures.REFUSED))
 
 
 def _none() -> Any:
@@ -48,20 +69,20 @@ def _same_way(delivery: Delivery) -> Any:
     )
 
 
-def _mail(delivery: Delivery) -> str:
+def _mail(delivery: Delivery, enclosed: Enclosure | None) -> str:
     office = outlets.office()
     if office is None:
         raise Undelivered(N_("The portal has no mail server."), silent=True)
-    person = accounts.find(delivery.address or "")
+    person = recipient(delivery)
     # Whoever has no account yet is written to as the one who invites them speaks.
     with translation.speaking(person.language if person else delivery.facts.get("language")):
-        letter = _letter(delivery)
+        letter = _letter(delivery, enclosed)
     db.session.rollback()  # nothing is held while somebody else's server thinks
     office.send(letter)
     return "sent"
 
 
-def _letter(delivery: Delivery) -> Letter:
+def _letter(delivery: Delivery, enclosed: Enclosure | None) -> Letter:
     letter = partial(
         Letter,
         str(delivery.id),
@@ -71,11 +92,14 @@ def _letter(delivery: Delivery) -> Letter:
     )
     if delivery.sealed:
         url = vault.unseal(delivery.sealed, place=deliveries.place(delivery.id)).decode()
-        return letter(**wording.of_link(delivery.kind, delivery.facts), url=url)
+        said = wording.of_link(delivery.kind, delivery.facts)
+        return letter(said["title"], said["text"], said["click"], url, said["why"])
     kind = Kind(delivery.kind)
     return letter(
         title=wording.title(kind, delivery.facts),
         text=wording.text(kind, delivery.facts),
+        note=enclosed.words if enclosed else "",
+        attached=Attachment(enclosed.name, enclosed.zip) if enclosed and enclosed.files else None,
         click=gettext("Open it in the portal"),
         url=outlets.link(kind, delivery.subject_id),
         why=gettext(
@@ -84,23 +108,26 @@ def _letter(delivery: Delivery) -> Letter:
     )
 
 
-def _webhook(delivery: Delivery) -> str:
+def _webhook(delivery: Delivery, enclosed: Enclosure | None) -> str:
     url, secret = hooks.opened(db.session.get_one(Webhook, delivery.webhook_id))
-    message = Message(f"msg_{delivery.id}", int(now().timestamp()), json.dumps(_payload(delivery)).encode())
+    body = json.dumps(_payload(delivery, enclosed)).encode()
+    message = Message(f"msg_{delivery.id}", int(now().timestamp()), body)
     db.session.rollback()
     return str(outlets.gate().deliver(url, secret, message))
 
 
-def _payload(delivery: Delivery) -> dict[str, Any]:
+def _payload(delivery: Delivery, enclosed: Enclosure | None) -> dict[str, Any]:
     known = next((kind for kind in Kind if kind == delivery.kind), None)
     words = {
         "title": wording.title(known, delivery.facts) if known else "A test of this webhook",
         "text": wording.text(known, delivery.facts) if known else "",
         "url": outlets.link(delivery.kind, delivery.subject_id) or None,
     }
+    facts = {"subject_id": str(delivery.subject_id or "") or None, "facts": delivery.facts}
+    along = {"bundle": enclosed.plain} if enclosed else {}
     return {
         "version": VERSION,
         "type": delivery.kind,
         "timestamp": delivery.created_at.astimezone(UTC).isoformat(timespec="seconds"),
-        "data": {**words, "subject_id": str(delivery.subject_id or "") or None, "facts": delivery.facts},
+        "data": words | facts | along,
     }

@@ -45,6 +45,7 @@ _LOOKS = {
     "vm.console_opened": N_("Graphical console asked for"),
     "vm.looked_live": N_("OpenStack asked live"),
     "vm.bundled": N_("Diagnosis bundle downloaded"),
+    "vm.bundle_sent": N_("Diagnosis bundle sent to support"),
 }
 _DONE = {
     "resize": N_("Size changed"),
@@ -55,7 +56,7 @@ _DONE = {
     "rebuild": N_("Rebuilt"),
 }
 # Facts that say nothing to a person.
-_OURS = {"seconds"}
+_OURS = {"seconds", "delivery"}
 
 
 @dataclass(frozen=True)

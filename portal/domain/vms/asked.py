@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from portal import log
-from portal.domain.catalog import hot
+from portal.domain.catalog import cloudinit, hot
 from portal.domain.catalog.hot import Role
 from portal.domain.store import vault
 from portal.domain.vms import provisioning
@@ -73,7 +73,8 @@ def of(vm: Vm) -> tuple[Asked, Scrubber]:
             scrub(vm.template), {}, gettext("The parameters can't be opened. %(why)s", why=error)
         ), scrub
     secret = {one.name for one in template.parameters if one.hidden or one.role is Role.USER_DATA}
-    scrub = Scrubber([*defaults, *(_text(values[name]) for name in secret & values.keys())])
+    sealed = [text for name in secret & values.keys() for text in cloudinit.texts(_text(values[name]))]
+    scrub = Scrubber([*defaults, *sealed])
     shown = {
         name: _masked(value) if name in secret else scrub.deep(value)
         for name, value in sorted(values.items())

@@ -18,7 +18,7 @@ from portal.domain.store.db import db, now, transaction
 from portal.domain.tenants import circuits, credentials
 from portal.domain.tenants.models import Tenant
 from portal.domain.vms import asked, casefile, explain, findings
-from portal.domain.vms.asked import Scrubber
+from portal.domain.vms.asked import Asked
 from portal.domain.vms.casefile import Line
 from portal.domain.vms.models import Vm
 from portal.translation import speaking
@@ -68,16 +68,31 @@ def make(vm: Vm, *, by: User) -> bytes:
     access.require(by, Permission.SUPPORT_VIEW)
     with transaction():
         audit.record("vm.bundled", by=by, tenant_id=vm.tenant_id, vm_id=vm.id)
+    made, _ = parts(vm, by=by)
+    return made
+
+
+def parts(vm: Vm, *, by: User) -> tuple[bytes, dict[str, Any]]:
+    """The zip, and its files by name as JSON holds them; for `by`, who may have it."""
     # Whoever gets it, and whoever asks them, reads English as OpenStack writes it.
     with speaking(None):
-        files, scrub = _files(vm, by)
-        return _zipped(files, scrub)
+        sent, scrub = asked.of(vm)
+        found = _files(vm, by, sent)
+    files = {
+        name: scrub(content) if isinstance(content, str) else scrub.deep(_simple(content))
+        for name, content in found.items()
+    }
+    return _zipped(files), files
 
 
-def _files(vm: Vm, by: User) -> tuple[dict[str, Any], Scrubber]:
-    sent, scrub = asked.of(vm)
+def name_of(vm: Vm) -> str:
+    """What the file is called: letters, digits and hyphens only."""
+    return f"case-{vm.id.hex[:8]}-{now():%Y%m%d-%H%M%S}.zip"
+
+
+def _files(vm: Vm, by: User, sent: Asked) -> dict[str, Any]:
     told, lines = casefile.events(vm), casefile.timeline(vm)
-    files: dict[str, Any] = {
+    return {
         "README.txt": _read_me(vm, by),
         "timeline.txt": "".join(map(_as_text, lines)),
         "timeline.json": [line.plain for line in lines],
@@ -93,20 +108,13 @@ def _files(vm: Vm, by: User) -> tuple[dict[str, Any], Scrubber]:
         ],
         "versions.json": _versions(),
     }
-    return files, scrub
 
 
-def name_of(vm: Vm) -> str:
-    """What the file is called: letters, digits and hyphens only."""
-    return f"vm-{vm.id}-{now():%Y%m%d-%H%M%S}.zip"
-
-
-def _zipped(files: Mapping[str, Any], scrub: Scrubber) -> bytes:
+def _zipped(files: Mapping[str, Any]) -> bytes:
     held = io.BytesIO()
     with zipfile.ZipFile(held, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, content in files.items():
-            text = scrub(content) if isinstance(content, str) else _json(scrub.deep(_simple(content)))
-            archive.writestr(name, _bounded(text))
+            archive.writestr(name, _bounded(content if isinstance(content, str) else _json(content)))
     return held.getvalue()
 
 

@@ -1,4 +1,4 @@
-"""Support: a person asks for help with a VM; support is told, with the way to its bundle."""
+"""Support: a person asks for help with a VM; support is told, with its bundle."""
 
 import hashlib
 

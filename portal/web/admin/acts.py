@@ -54,6 +54,7 @@ ACTS = {
     "vm.looked_live": N_("Asked OpenStack about a VM"),
     "vm.support_asked": N_("Asked support for help with a VM"),
     "vm.bundled": N_("Downloaded a VM's bundle"),
+    "vm.bundle_sent": N_("A VM's bundle was sent to support"),
     "vm.exported": N_("Exported a list of VMs"),
     "person.signed_in": N_("Signed in"),
     "person.sign_in_refused": N_("A sign-in was refused"),

@@ -286,7 +286,9 @@ class TestLive:
 class TestTheBundle:
     def taken(self, support: Page, vm: Vm) -> dict[str, str]:
         answer = file_of(support, vm).follow("Bundle")
-        assert answer.headers["Content-Disposition"].startswith(f'attachment; filename="vm-{vm.id}-')
+        assert answer.headers["Content-Disposition"].startswith(
+            f'attachment; filename="case-{vm.id.hex[:8]}-'
+        )
         with zipfile.ZipFile(io.BytesIO(answer.response.get_data())) as archive:
             return {name: archive.read(name).decode() for name in archive.namelist()}
 

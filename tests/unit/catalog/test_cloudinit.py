@@ -109,6 +109,14 @@ def test_the_same_is_composed_to_the_same_and_nothing_is_lost(script: str, keys:
     assert content(parts(whole)[0]) == own if keys else whole == own
 
 
+@pytest.mark.parametrize(
+    "own", ["#!/bin/sh\nexport KEY=Mark-1\n", "#!/bin/sh\n# für mich\nexport KEY=Mark-1\n"]
+)
+def test_what_was_written_is_known_again_also_where_it_travels_in_base64(own: str) -> None:
+    assert cloudinit.texts(own) == [own]
+    assert own in cloudinit.texts(cloudinit.compose(own, KEYS))
+
+
 def test_line_ends_and_marks_of_editors_are_straightened() -> None:
     assert cloudinit.compose("\ufeff\r\n\r\n#!/bin/sh\r\necho\rhi\r\n", []) == "#!/bin/sh\necho\nhi\n"
 
