@@ -128,8 +128,9 @@ def review(draft_id: UUID) -> ResponseReturnValue:
 @blueprint.post("/<uuid:draft_id>/submit")
 @needs(Permission.VM_LAUNCH)
 def submit(draft_id: UUID) -> ResponseReturnValue:
-    """Launches; a second click leads to the same VM."""
-    return redirect(_place_of(drafts.submit(draft_id, by=current_user)))
+    """Launches what the review showed; a second click leads to the same VM."""
+    vm = drafts.submit(draft_id, by=current_user, shown=request.form.get("shown", ""))
+    return redirect(_place_of(vm))
 
 
 @blueprint.post("/<uuid:draft_id>/discard")
@@ -152,6 +153,13 @@ def _not_yet(_error: DomainError) -> ResponseReturnValue:
     """The review says what is missing, or which limit of the quota is in the way."""
     draft_id = (request.view_args or {})["draft_id"]
     return _shown(drafts.edit(draft_id, for_=current_user)), 422
+
+
+@blueprint.errorhandler(drafts.Changed)
+def _changed(error: drafts.Changed) -> ResponseReturnValue:
+    """The review as it stands now, which nobody has seen yet."""
+    draft_id = (request.view_args or {})["draft_id"]
+    return _shown(drafts.edit(draft_id, for_=current_user), news=str(error)), 409
 
 
 @blueprint.errorhandler(shelf.NoSuchTemplate)
@@ -200,8 +208,8 @@ def _choose(draft: LaunchDraft, key_id: UUID) -> None:
     drafts.answer(draft, {field: list(dict.fromkeys(chosen))}, by=current_user)
 
 
-def _shown(draft: LaunchDraft) -> str:
-    return render_template("launch/review.html", **wizard.told(draft))
+def _shown(draft: LaunchDraft, *, news: str = "") -> str:
+    return render_template("launch/review.html", news=news, **wizard.told(draft))
 
 
 def _questions(draft: LaunchDraft, step: str, **more: Any) -> str:

@@ -96,6 +96,7 @@ def told(draft: LaunchDraft) -> dict[str, Any]:
         parts.append((step, [(one.label, fields.in_words(one, review), one.id) for one in shown]))
     over = "quota" in review.problems
     return facts(draft, "review", review) | {
+        "digest": drafts.digest(draft),
         "parts": parts,
         "wrong": wrong,
         "own": own,

@@ -24,6 +24,7 @@ PATIENCE = 240.0  # seconds until somebody gives up on an answer
 DELETED, RETRIED, DOUBLED = 0.35, 0.15, 0.3  # how often each is done
 _DRAFT = re.compile(r"/launch/([0-9a-f-]{36})/")
 _VM = re.compile(r"/vms/([0-9a-f-]{36})")
+_SHOWN = re.compile(r'name="shown" value="([^"]+)"')
 _TOKEN = re.compile(r'name="csrf_token"[^>]*value="([^"]+)"')
 
 
@@ -92,9 +93,14 @@ def life(person: Person, twin: Person, chance: random.Random, told: Told) -> Non
     found = _DRAFT.search(started.headers["Location"])
     assert found
     draft = found.group(1)
+    review = person.until(
+        lambda: person.session.get(f"{person.url}/launch/{draft}/review", timeout=10), {200}
+    )
+    shown = _SHOWN.search(review.text)
+    assert shown
 
     def submit(by: Person) -> requests.Response:
-        return by.post(f"/launch/{draft}/submit", {302, 422})
+        return by.post(f"/launch/{draft}/submit", {302, 422}, shown=shown[1])
 
     if chance.random() < DOUBLED:
         with ThreadPoolExecutor(2) as clicks:

@@ -1,5 +1,7 @@
 """Drafts: a launch being put together. Keeps every answer as typed, says what is wrong, becomes VMs, once."""
 
+import hashlib
+import json
 from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
@@ -24,6 +26,7 @@ from portal.translation import gettext
 
 __all__ = [
     "WHOLE",
+    "Changed",
     "Incomplete",
     "LaunchDraft",
     "Launched",
@@ -31,6 +34,7 @@ __all__ = [
     "answer",
     "change",
     "check",
+    "digest",
     "discard",
     "edit",
     "get",
@@ -49,6 +53,13 @@ class Incomplete(DomainError):
     def __init__(self, problems: Mapping[str, str]) -> None:
         super().__init__(gettext("Some answers need another look."))
         self.problems = problems
+
+
+class Changed(DomainError):
+    """The draft says something else by now than what the person was shown."""
+
+    def __init__(self) -> None:
+        super().__init__(gettext("This was changed elsewhere meanwhile. Look at it again before you launch."))
 
 
 class Launched(DomainError):
@@ -140,15 +151,22 @@ def discard(draft: LaunchDraft, *, by: User) -> None:
             db.session.delete(found)
 
 
-def submit(draft_id: UUID, *, by: User) -> Vm:
+def digest(draft: LaunchDraft) -> str:
+    """Another one once the draft says something else; it tells nothing of the sealed answers."""
+    said = json.dumps([draft.offering, draft.answers], sort_keys=True).encode()
+    return hashlib.sha256(said + (draft.sealed or b"")).hexdigest()
+
+
+def submit(draft_id: UUID, *, by: User, shown: str | None = None) -> Vm:
     """Makes the VMs of this draft, all or none, once: again, or in parallel, answers the same first VM.
 
-    Raises NotFound, Incomplete (a message per field), Refused (quota), shelf.NoSuchTemplate.
+    `shown` is the digest of what the person was shown; None: nothing was.
+    Raises NotFound, Changed, Incomplete (a message per field), Refused (quota), shelf.NoSuchTemplate.
     """
     draft = get(draft_id, for_=by)
     try:
-        return _made_from(draft) or _launch(draft, by)
-    except (Incomplete, IntegrityError, Refused):
+        return _made_from(draft) or _launch(draft, by, shown)
+    except (Changed, Incomplete, IntegrityError, Refused):
         # A twin of this click may have won: then its VM is the answer, also where it took the name or the
         # last of the quota.
         db.session.rollback()
@@ -157,8 +175,10 @@ def submit(draft_id: UUID, *, by: User) -> Vm:
         raise
 
 
-def _launch(draft: LaunchDraft, by: User) -> Vm:
+def _launch(draft: LaunchDraft, by: User, shown: str | None) -> Vm:
     access.require(by, Permission.VM_LAUNCH, draft.tenant_id)
+    if shown not in (None, digest(draft)):
+        raise Changed
     review = check(draft)
     if set(review.problems) == {QUOTA}:
         raise Refused(review.problems[QUOTA], field=QUOTA)

@@ -1,7 +1,9 @@
 """The launch wizard, as people click through it without script."""
 
+from typing import Any
+
 import pytest
-from sqlalchemy import update
+from sqlalchemy import select, update
 
 from portal.domain.catalog import catalog
 from portal.domain.catalog.models import Flavor, Image
@@ -140,6 +142,37 @@ def test_a_second_click_leads_to_the_same_vm(browser: Page, ada: User, lab: Tena
     review = browser.get(f"/launch/{draft(ada, lab).id}/review")
     first, again = review.form("/submit").submit("Launch"), review.form("/submit").submit("Launch")
     assert first.url == again.url == f"/vms/{only(Vm).id}"
+
+
+CHANGED = "This was changed elsewhere meanwhile. Look at it again before you launch."
+
+
+@pytest.mark.parametrize(
+    ("change", "now"),
+    [({"flavor": "m1.large"}, "m1.large"), ({"user_data": "#cloud-config\n{}\n"}, "User data")],
+)
+def test_what_another_tab_changed_is_shown_before_it_is_launched(
+    browser: Page, lab: Tenant, change: dict[str, Any], now: str
+) -> None:
+    sizes = {one.name: one.os_id for one in catalog.flavors(lab.id)}
+    machine = begin(browser, "Your own cloud-init")
+    review = wizard(wizard(machine).submit("Next")).submit("Next")
+    fields = {name: sizes.get(value, value) for name, value in change.items()}
+    step = machine if "flavor" in change else browser.get(machine.url.replace("machine", "access"))
+    wizard(step).submit("Next", **fields)  # in the other tab
+    again = review.form("/submit").submit("Launch")
+    assert (again.status, db.session.scalars(select(Vm)).all()) == (409, [])
+    assert CHANGED in again.text
+    assert now in again.text
+    launched = again.form("/submit").submit("Launch")
+    assert launched.url == review.form("/submit").submit("Launch").url == f"/vms/{only(Vm).id}"
+
+
+def test_the_same_answers_kept_again_change_nothing(browser: Page) -> None:
+    machine = begin(browser)
+    review = wizard(wizard(machine).submit("Next")).submit("Next")
+    wizard(machine).submit("Next")
+    assert review.form("/submit").submit("Launch").url == f"/vms/{only(Vm).id}"
 
 
 @pytest.mark.parametrize("place", ["", "template", "machine", "access", "review"])
