@@ -92,6 +92,13 @@ def test_a_key_is_added_without_leaving_the_wizard(ada: Person) -> None:
 def test_power_is_followed_live(ada: Person) -> None:
     ada.launch().sees("Active")
     ada.press("Stop").sees("Stopped")
+    # What can't be had is reached by Tab and says why; pressed, it does nothing.
+    ada.page.get_by_role("button", name="Start", exact=True).focus()
+    ada.page.keyboard.press("Tab")
+    restart = ada.page.get_by_role("button", name="Restart", exact=True)
+    expect(restart).to_be_focused()
+    expect(restart).to_have_accessible_description("It is stopped just now.")
+    ada.page.keyboard.press("Enter")
     ada.press("Start").sees("Running")
     ada.press("Restart").sees("Running")
 
