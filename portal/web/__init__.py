@@ -20,6 +20,7 @@ from portal.web import (
     guards,
     language,
     limits,
+    mistakes,
     panels,
 )
 
@@ -43,6 +44,7 @@ def hang_up(app: Flask) -> None:
     filters.install(app)
     frame.install(app)
     panels.install(app)
+    mistakes.install(app)
     errors.install(app)
     assets.install(app)
     _register(app)

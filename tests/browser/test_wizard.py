@@ -8,7 +8,7 @@ from cryptography.hazmat.primitives.serialization import load_ssh_private_key
 from playwright.sync_api import ViewportSize, expect
 from pytest_playwright import CreateContextCallback
 
-from tests.browser.person import Person, new_name
+from tests.browser.person import Person, new_name, with_script_and_without
 from tests.support.running import Running
 
 PHONE: ViewportSize = {"width": 390, "height": 844}
@@ -75,3 +75,22 @@ def test_a_session_that_ends_while_one_types_keeps_the_page(ada: Person) -> None
     area.fill("#cloud-config\npackages: [nginx]")
     expect(ada.page.locator("#notices")).to_contain_text("What you typed is still here.")
     expect(area).to_have_value("#cloud-config\npackages: [nginx]")
+
+
+@with_script_and_without
+def test_a_refused_form_leads_to_what_is_wrong(ada: Person) -> None:
+    ada.begin().press("Next")
+    ada.page.locator("summary", has_text="More").click()
+    tags = ada.page.get_by_label("Tags")
+    tags.fill("a b c d e f g h i j k")
+    ada.press("Next")
+    expect(tags).to_be_focused()
+    expect(tags).to_be_in_viewport()
+    notice = ada.page.locator("#notices")
+    expect(notice).to_contain_text("1 field needs another look")
+    if ada.script:
+        expect(ada.page.locator("#announcer")).to_contain_text("Tags: Use at most 10 tags.")
+        ada.page.locator("details", has=tags).evaluate("fold => { fold.open = false; }")
+        notice.get_by_role("link").click()
+        expect(tags).to_be_focused()
+    ada.press("Throw this draft away")

@@ -185,6 +185,11 @@ class Answer:
             yield f"{len(self.all('//h1'))} times h1"
         if len(self.all("//main")) != 1:
             yield "not one <main>"
+        mistaken = self.all("//main//*[@aria-invalid='true']")
+        if mistaken and self.all("//main//*[@autofocus]") != mistaken[:1]:
+            yield "the first mistaken field lacks the focus"
+        if self.all("//*[@aria-invalid='true']/ancestor::details[not(@open)]"):
+            yield "a mistaken field is folded away"
 
     def _common_mistakes(self) -> Iterator[str]:
         ids = self.tree.xpath("//@id")

@@ -86,7 +86,6 @@ OTHERS: dict[str, set[str]] = {
     "portal/web/metrics.py": {"Authorization", "Bearer", "Bearer \ufffc", "A bearer token is needed.\n"},
     "portal/web/templates/admin/credentials/new.html": {"openstack application credential create portal"},
     "portal/web/templates/ui.html": {"BooleanField", "Select"},
-    "portal/web/templates/launch/_field.html": {'aria-describedby="\ufffc" aria-invalid="true"'},
 }
 
 
