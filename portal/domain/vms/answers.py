@@ -88,11 +88,12 @@ def preset(offering: Offering, tenant_id: UUID, typed: Mapping[str, Any]) -> dic
 
 
 def settled(draft: LaunchDraft, offering: Offering, given: Mapping[str, Any]) -> dict[str, Any]:
-    """The answers, and where they pick another network the firewall that an admin chose for it."""
-    place = _where(offering)
-    if given.get(place) in (None, draft.answers.get(place)):
-        return dict(given)
-    return dict(given) | preset(offering, draft.tenant_id, given)
+    """The answers, with SSH's source as a network and the firewall that an admin chose for a new one."""
+    place, source = _where(offering), names_by_role(offering).get(Role.SSH_FROM)
+    found = {name: presets.source(value) if name == source else value for name, value in given.items()}
+    if found.get(place) in (None, draft.answers.get(place)):
+        return found
+    return found | preset(offering, draft.tenant_id, found)
 
 
 def _where(offering: Offering) -> str:

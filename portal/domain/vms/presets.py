@@ -1,5 +1,8 @@
 """Presets: the firewall that an admin chose for a network, as far as a template can have it."""
 
+import ipaddress
+from contextlib import suppress
+
 from portal.domain.catalog.hot import Template
 from portal.domain.tenants.models import NetworkProfile
 from portal.translation import gettext, translated
@@ -20,3 +23,11 @@ def explain(words: str) -> str:
         "VMs in this network have the firewall “%(words)s”: an administrator chose it.",
         words=translated(words),
     )
+
+
+def source(typed: str) -> str:
+    """What SSH is let in from: a bare address is meant alone, and gets its length as Neutron wants it."""
+    bare = typed.strip()
+    with suppress(ValueError):
+        return str(ipaddress.ip_network(ipaddress.ip_address(bare)))
+    return bare

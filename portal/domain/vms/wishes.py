@@ -120,7 +120,7 @@ def firewall(vm: Vm, preset: str, ssh_from: str = "") -> Wish:
     wanted: dict[str, Any] = {presets.FIREWALL: preset}
     source = template.filled_by(Role.SSH_FROM)
     if source and ssh_from and preset == ONLY_SOME:
-        checked = template.validate({source.name: ssh_from}, partial=True)
+        checked = template.validate({source.name: presets.source(ssh_from)}, partial=True)
         if checked.errors:
             raise Refused(checked.errors[source.name], field="ssh_from")
         wanted[source.name] = checked.values[source.name]

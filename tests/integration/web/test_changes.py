@@ -61,6 +61,9 @@ def test_the_firewall_is_changed_in_words(browser: Page, vm: Vm, work: Worker) -
     wrong.form("/firewall").submit(firewall="web")
     work()
     assert "SSH, HTTP and HTTPS from anywhere" in browser.get(f"/vms/{vm.id}").text
+    browser.get(f"/vms/{vm.id}/firewall").form("/firewall").submit(firewall="mine", ssh_from="10.1.2.3")
+    work()
+    assert browser.get(f"/vms/{vm.id}/firewall").form("/firewall")["ssh_from"] == "10.1.2.3/32"
 
 
 def test_a_rebuild_needs_the_name_typed(browser: Page, vm: Vm, behind: Cloud, work: Worker) -> None:

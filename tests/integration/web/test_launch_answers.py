@@ -174,8 +174,10 @@ def test_firewall_presets_are_in_words(browser: Page) -> None:
 def test_ssh_is_let_in_from_my_address_only(browser: Page, work: Worker) -> None:
     access = wizard(begin(browser)).submit("Next")
     assert wizard(access)["ssh_from"] == "127.0.0.1/32"
-    wrong = wizard(access).submit("Next", firewall="mine", ssh_from="127.0.0.1")
+    wrong = wizard(access).submit("Next", firewall="mine", ssh_from="127.0.0.300")
     assert wrong.errors == {"ssh_from": "Write an address with its length, such as 203.0.113.7/32."}
+    review = wizard(wrong).submit("Next", ssh_from=" 2001:db8::7")
+    assert "SSH only from 2001:db8::7/128" in review.text
     review = wizard(wrong).submit("Next", ssh_from="198.51.100.0/24")
     assert "SSH only from 198.51.100.0/24" in review.text
     review.form("/submit").submit("Launch")
