@@ -148,7 +148,7 @@ def describe(vm_id: UUID) -> ResponseReturnValue:
     said = accepted(form, describing.describe, vm, told, by=current_user)
     if said is None:
         return render_template("changes/about.html", vm=vm, form=form), 422
-    flash(f"{gettext('Written down.')} {said}".strip(), "good")
+    flash(" ".join(filter(None, (gettext("Saved."), said))), "good")
     return redirect(url_for("vms.show", vm_id=vm_id))
 
 

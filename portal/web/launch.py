@@ -166,7 +166,8 @@ def _changed(error: drafts.Changed) -> ResponseReturnValue:
 def _no_such_template(_error: shelf.NoSuchTemplate) -> ResponseReturnValue:
     draft_id = (request.view_args or {}).get("draft_id")
     words = gettext("That template is no longer on the shelf. Choose another.")
-    flash(f"{words} {gettext('Your answers are kept.')}" if draft_id else words, "warn")
+    kept = gettext("Your answers are kept.") if draft_id else ""
+    flash(f"{words} {kept}".strip(), "warn")
     return _go(url_for(".template", draft_id=draft_id) if draft_id else url_for(".index"))
 
 

@@ -155,6 +155,7 @@ def _strings(node: ast.AST) -> Iterator[str]:
         for part in node.values:
             if isinstance(part, ast.FormattedValue):
                 yield from _strings(part.value)
+                yield from _ungathered(part.value)
         return
     if isinstance(node, ast.Constant):
         if isinstance(node.value, str):
@@ -165,3 +166,10 @@ def _strings(node: ast.AST) -> Iterator[str]:
         body.remove(node.body[0])
     for child in body:
         yield from _strings(child)
+
+
+def _ungathered(node: ast.AST) -> Iterator[str]:
+    """Marked within the braces of an f-string, where nobody who gathers messages finds them."""
+    for call in ast.walk(node):
+        if isinstance(call, ast.Call) and ast.unparse(call.func) in MARKED:
+            yield from (str(each.value) for each in call.args if isinstance(each, ast.Constant))

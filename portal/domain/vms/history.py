@@ -17,8 +17,23 @@ from portal.openstack.cloud import Cloud
 from portal.openstack.heat import Stack
 from portal.translation import N_, gettext, translated
 
-# What is done to a resource beside making it; of other actions Heat's own word stands.
-_UNDOING = {"DELETE": N_("Removing %(name)s…"), "UPDATE": N_("Changing %(name)s…")}
+# What is done to a resource beside making it, by the names that templates give them; of other actions Heat's
+# own word stands.
+_UNDOING = {
+    "DELETE": {
+        "server": N_("Removing the server…"),
+        "port": N_("Removing the network port…"),
+        "access": N_("Removing the firewall…"),
+        "public_address": N_("Releasing the public address…"),
+    },
+    "UPDATE": {
+        "server": N_("Changing the server…"),
+        "port": N_("Changing the network port…"),
+        "access": N_("Changing the firewall…"),
+        "public_address": N_("Changing the public address…"),
+    },
+}
+_UNDOING_ANOTHER = {"DELETE": N_("Removing %(name)s…"), "UPDATE": N_("Changing %(name)s…")}
 
 
 class Teller(StrEnum):
@@ -137,7 +152,9 @@ def words_of(offering: str) -> Mapping[str, str]:
 
 def undoing(name: str, action: str = "DELETE") -> str:
     """What is done to a resource that isn't being made."""
-    words, name = _UNDOING.get(action), name.replace("_", " ")
+    if words := _UNDOING.get(action, {}).get(name):
+        return translated(words)
+    words, name = _UNDOING_ANOTHER.get(action), name.replace("_", " ")
     return gettext(words, name=name) if words else f"{action.capitalize()} {name}…"
 
 

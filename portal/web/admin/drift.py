@@ -103,7 +103,8 @@ def _line(value: Any) -> str:
     head = " ".join(str(value[key]) for key in ("resource", "id") if value.get(key))
     kind = f" ({value['type']})" if value.get("type") else ""
     holder = " " + gettext("Held by %(holder)s.", holder=value["holder"]) if value.get("holder") else ""
-    return f"{head}{kind}: {value.get('reason') or gettext('no reason given')}{holder}"
+    reason = value.get("reason") or gettext("no reason given")
+    return f"{head}{kind}: {reason}{holder}"
 
 
 def _forms() -> dict[Remedy, Reason]:
