@@ -137,4 +137,4 @@ def _page(
 
 def _kinds() -> list[Kind]:
     """What may be told to the person at all."""
-    return [kind for kind in Kind if notices.concerns(current_user, kind)]
+    return [kind for kind in wording.MEANINGS if notices.concerns(current_user, kind)]

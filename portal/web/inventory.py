@@ -10,9 +10,10 @@ from flask import Response, make_response, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 from htmx_flask import request
+from werkzeug.datastructures import MultiDict
 
 from portal.domain.catalog import shelf
-from portal.domain.people import access
+from portal.domain.people import access, notices
 from portal.domain.people.access import Permission
 from portal.domain.tenants import tenants
 from portal.domain.tenants.tenants import Tenant
@@ -23,12 +24,12 @@ from portal.translation import N_, gettext, translated
 from portal.web import cookies, paths, rows
 from portal.web.frame import can_launch, here
 from portal.web.guards import needs
-from portal.web.panels import panel
+from portal.web.panels import NOTICES_READ, panel
 from portal.web.vms import blueprint
 
 # So many tenants the list can be filtered by.
 MENU = 100
-FILTERS = ("q", "state", "owner", "tenant", "template", "image", "tag", "sort")
+FILTERS = ("q", "state", "owner", "tenant", "template", "image", "tag", "launch", "sort")
 # Stands beside the states in the filter: active, and switched off.
 STOPPED = "stopped"
 # What a list may show besides the name, and what it is sorted by there.
@@ -66,9 +67,10 @@ def index() -> ResponseReturnValue:
     tenant = _tenant()
     asked, wanted = _asked(request.args), _wanted(request.args, tenant)
     page = inventory.search(current_user, wanted, page=request.args.get("page", 1, type=int))
+    read = wanted.launch_id is not None and notices.seen(wanted.launch_id, by=current_user)
     facts = {"page": page, "asked": asked, "tenant": tenant} | _list_facts(page, asked, wanted)
     if request.htmx:
-        return _keep(panel("vms/_rows.html", **facts), asked)
+        return _keep(panel("vms/_rows.html", NOTICES_READ if read else "", **facts), asked)
     return _keep(
         make_response(
             render_template(
@@ -126,7 +128,7 @@ def _asked(given: Mapping[str, str]) -> dict[str, str]:
     return {name: given[name].strip() for name in FILTERS if given.get(name, "").strip()}
 
 
-def _wanted(given: Mapping[str, str], tenant: Tenant | None) -> Wanted:
+def _wanted(given: MultiDict[str, str], tenant: Tenant | None) -> Wanted:
     """What the filters mean; one that means nothing seeks nothing."""
     sort = given.get("sort", "")
     by = next((each for each in Sort if each == sort.lstrip("-")), None)
@@ -139,6 +141,7 @@ def _wanted(given: Mapping[str, str], tenant: Tenant | None) -> Wanted:
         template=given.get("template", ""),
         image=given.get("image", ""),
         tag=given.get("tag", "").lower(),
+        launch_id=given.get("launch", type=UUID),
         sort=by or Sort.LAUNCHED,
         down=sort.startswith("-") if by else True,
     )
@@ -216,7 +219,9 @@ def _address(asked: Mapping[str, str]) -> str:
 
 
 def _keep(response: Response, asked: Mapping[str, str]) -> Response:
-    """Remembers the filters for this person in this browser."""
+    """Remembers the filters for this person in this browser; a launch is looked at, and then over."""
+    if "launch" in asked:
+        return response
     kept = urlencode({"who": current_user.id.hex, **asked}) if asked else ""
     if len(kept) > LONGEST_KEPT or kept == request.cookies.get(FILTERS_COOKIE, ""):
         return response

@@ -174,7 +174,7 @@ def _no_such_template(_error: shelf.NoSuchTemplate) -> ResponseReturnValue:
 def _place_of(vm: Vm) -> str:
     """Where one sees what was launched: the VM's page, or the list of those launched together."""
     together = vm.spec.get("together")
-    return url_for("vms.index", q=together) if together else url_for("vms.show", vm_id=vm.id)
+    return url_for("vms.index", launch=vm.draft_id) if together else url_for("vms.show", vm_id=vm.id)
 
 
 def _go(url: str) -> ResponseReturnValue:

@@ -3,13 +3,14 @@
 from typing import Any
 from uuid import UUID
 
-from flask import Blueprint, redirect, render_template, request, url_for
+from flask import Blueprint, redirect, render_template, request, session, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
-from portal.domain.people import notices, wording
+from portal.domain.people import digests, notices, wording
 from portal.domain.people.access import Permission
 from portal.domain.people.notices import Kind
+from portal.domain.vms import launches
 from portal.web.guards import needs
 from portal.web.panels import panel
 
@@ -20,6 +21,8 @@ _KINDS = ", ".join(f'"{kind}"' for kind in Kind)
 _PLACES: dict[Kind, tuple[str, str]] = {
     Kind.VM_READY: ("vms.show", "vm_id"),
     Kind.VM_FAILED: ("vms.show", "vm_id"),
+    Kind.LAUNCH_READY: ("vms.index", "launch"),
+    Kind.LAUNCH_FAILED: ("vms.index", "launch"),
     Kind.LEASE_ENDING: ("vms.show", "vm_id"),
     Kind.LEASE_ENDED: ("vms.show", "vm_id"),
     Kind.QUOTA_ANSWERED: ("usage.show", "tenant_id"),
@@ -71,6 +74,8 @@ def mark(notice_id: UUID) -> ResponseReturnValue:
 def go(kind: str, subject_id: UUID) -> ResponseReturnValue:
     """To what a notice is about, which counts as having read it. Mails and webhooks lead here, too."""
     notices.seen(subject_id, Kind(kind), by=current_user)
+    if kind in digests.KINDS:  # a list is of the tenant that they work in
+        session["tenant"] = str(launches.tenant_of(subject_id, for_=current_user))
     endpoint, name = _PLACES[Kind(kind)]
     about: dict[str, Any] = {name: subject_id}
     return redirect(url_for(endpoint, **about))

@@ -16,6 +16,11 @@ Channels = frozenset[Channel]
 _QUIET: Channels = frozenset({Channel.PORTAL, Channel.WEBHOOK})
 _LOUD: Channels = _QUIET | {Channel.MAIL}
 DEFAULTS: dict[Kind, Channels] = dict.fromkeys(Kind, _LOUD) | {Kind.VM_READY: _QUIET}
+# Of several at once one is told as of one; where some failed, the others are news as well.
+FOLLOWS: dict[Kind, tuple[Kind, ...]] = {
+    Kind.LAUNCH_READY: (Kind.VM_READY,),
+    Kind.LAUNCH_FAILED: (Kind.VM_FAILED, Kind.VM_READY),
+}
 
 
 def of(person: User) -> dict[Kind, Channels]:
@@ -25,6 +30,9 @@ def of(person: User) -> dict[Kind, Channels]:
 
 def among(person_ids: Collection[UUID], kind: Kind) -> dict[UUID, Channels]:
     """How each of these people is told of this kind."""
+    if kind in FOLLOWS:
+        each = [among(person_ids, other) for other in FOLLOWS[kind]]
+        return {person_id: frozenset().union(*(ways[person_id] for ways in each)) for person_id in person_ids}
     chosen = db.session.execute(
         select(NoticeChoice.user_id, NoticeChoice.channels).where(
             NoticeChoice.kind == kind, NoticeChoice.user_id.in_(person_ids)

@@ -32,6 +32,8 @@ class Kind(StrEnum):
 
     VM_READY = "vm.ready"
     VM_FAILED = "vm.failed"
+    LAUNCH_READY = "launch.ready"
+    LAUNCH_FAILED = "launch.failed"
     LEASE_ENDING = "lease.ending"
     LEASE_ENDED = "lease.ended"
     QUOTA_ANSWERED = "quota.answered"
@@ -161,7 +163,8 @@ class ResetLink(Base):
 class Notice(Base):
     """What one person is told in the portal: a fact by its kind, what it is about, and facts for its words.
 
-    `key` names the fact, so that a person is told of it once. `subject_id` is the VM, request or tenant.
+    `key` names the fact, so that a person is told of it once. `subject_id` is the VM, request, tenant or
+    launch. Nobody sees it before `at` (see digests).
     """
 
     __tablename__ = "notices"

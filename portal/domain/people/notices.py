@@ -1,13 +1,13 @@
 """Notices: who is told of what. A fact is told in the transaction that makes it true, to each person once."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from math import ceil
 from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import ColumnElement, delete, func, or_, select, update
+from sqlalchemy import ColumnElement, and_, delete, func, or_, select, update
 
 from portal.domain.people import access, choices, deliveries, outlets
 from portal.domain.people.access import Permission
@@ -23,11 +23,13 @@ __all__ = [
     "Notice",
     "Page",
     "concerns",
+    "listens",
     "mark",
     "mark_all",
     "of",
     "seen",
     "tell",
+    "tell_webhooks",
     "unread",
 ]
 
@@ -38,6 +40,8 @@ KEPT = timedelta(days=90)
 CONCERNS: dict[Kind, Permission] = {
     Kind.VM_READY: Permission.VM_LAUNCH,
     Kind.VM_FAILED: Permission.VM_LAUNCH,
+    Kind.LAUNCH_READY: Permission.VM_LAUNCH,
+    Kind.LAUNCH_FAILED: Permission.VM_LAUNCH,
     Kind.LEASE_ENDING: Permission.VM_LAUNCH,
     Kind.LEASE_ENDED: Permission.VM_LAUNCH,
     Kind.QUOTA_ANSWERED: Permission.QUOTA_REQUEST,
@@ -55,7 +59,7 @@ _MEMBERS = (Permission.VM_LAUNCH, Permission.QUOTA_REQUEST)
 class Fact:
     """Something to tell. `key` names it, so that it is told once; `facts` fill the words of its kind.
 
-    `subject_id` is what a click leads to: the VM, the request, or the tenant. Never holds a secret.
+    `subject_id` is what a click leads to: the VM, request, tenant or launch. Never holds a secret.
     """
 
     kind: Kind
@@ -81,25 +85,31 @@ def tell(fact: Fact, to: Iterable[User] | None = None) -> None:
     Each as they chose. Passed over is whose account is closed, and who may not see the tenant any more.
     """
     only_writable()
-    told = [person for person in (_whoever(fact.kind) if to is None else to) if _listens(person, fact)]
+    told = [person for person in (_whoever(fact.kind) if to is None else to) if listens(person, fact)]
     ways = choices.among([person.id for person in told], fact.kind)
     listed = [person.id for person in told if Channel.PORTAL in ways[person.id]]
-    row = {"kind": fact.kind, "key": fact.key, "subject_id": fact.subject_id, "facts": fact.facts}
     moment = now()
-    insert_new(Notice, [{"id": uuid4(), "user_id": each, "at": moment, **row} for each in listed])
+    insert_new(Notice, [_row(fact) | {"id": uuid4(), "user_id": each, "at": moment} for each in listed])
     db.session.execute(
         delete(Notice)
         .where(Notice.user_id.in_(listed), Notice.at < moment - KEPT)
         .execution_options(synchronize_session=False)
     )
     mailed = [person.email for person in told if outlets.office() and Channel.MAIL in ways[person.id]]
-    hooked = [person.id for person in told if Channel.WEBHOOK in ways[person.id]]
-    deliveries.post(
-        [
-            *(row | {"channel": Channel.MAIL, "address": address} for address in mailed),
-            *(row | {"channel": Channel.WEBHOOK, "webhook_id": each} for each in _webhooks(hooked, fact)),
-        ]
-    )
+    deliveries.post([_row(fact) | {"channel": Channel.MAIL, "address": address} for address in mailed])
+    _hook(fact, told, ways)
+
+
+def tell_webhooks(fact: Fact, to: Iterable[User]) -> None:
+    """Tells the webhooks that `tell` would; the people themselves are told otherwise."""
+    only_writable()
+    told = [person for person in to if listens(person, fact)]
+    _hook(fact, told, choices.among([person.id for person in told], fact.kind))
+
+
+def listens(person: User, fact: Fact) -> bool:
+    """Whether the person has an account and may see what the fact is about."""
+    return person.active and access.allows(person, Permission.VM_VIEW, fact.tenant_id)
 
 
 def concerns(person: User, kind: Kind) -> bool:
@@ -114,7 +124,7 @@ def unread(person: User) -> int:
 
 def of(person: User, page: int = 1) -> Page:
     """What the person was told: unread first, then the newest."""
-    mine = Notice.user_id == person.id
+    mine = and_(Notice.user_id == person.id, Notice.at <= now())
     total = db.session.scalar(select(func.count(Notice.id)).where(mine)) or 0
     pages = max(1, ceil(total / PER_PAGE))
     page = min(max(1, page), pages)
@@ -157,7 +167,7 @@ def _read(person: User, *which: ColumnElement[bool]) -> None:
 
 
 def _unread(person: User) -> tuple[ColumnElement[bool], ...]:
-    return Notice.user_id == person.id, Notice.read_at.is_(None)
+    return Notice.user_id == person.id, Notice.read_at.is_(None), Notice.at <= now()
 
 
 def _whoever(kind: Kind) -> list[User]:
@@ -166,12 +176,17 @@ def _whoever(kind: Kind) -> list[User]:
     return list(db.session.scalars(select(User).where(User.role.in_(roles), User.active)))
 
 
+def _row(fact: Fact) -> dict[str, Any]:
+    return {"kind": fact.kind, "key": fact.key, "subject_id": fact.subject_id, "facts": fact.facts}
+
+
+def _hook(fact: Fact, told: Iterable[User], ways: Mapping[UUID, Collection[Channel]]) -> None:
+    hooks = _webhooks([person.id for person in told if Channel.WEBHOOK in ways[person.id]], fact)
+    deliveries.post([_row(fact) | {"channel": Channel.WEBHOOK, "webhook_id": each} for each in hooks])
+
+
 def _webhooks(person_ids: Collection[UUID], fact: Fact) -> Sequence[UUID]:
     """The webhooks of these people, and the tenant's where it is about its VMs or limits."""
     tenants = [fact.tenant_id] if CONCERNS[fact.kind] in _MEMBERS else []
     theirs = or_(Webhook.user_id.in_(person_ids), Webhook.tenant_id.in_(tenants))
     return db.session.scalars(select(Webhook.id).where(theirs)).all()
-
-
-def _listens(person: User, fact: Fact) -> bool:
-    return person.active and access.allows(person, Permission.VM_VIEW, fact.tenant_id)

@@ -14,6 +14,11 @@ from portal.translation import N_, spoken, translated
 _WORDS: dict[Kind, tuple[str, str]] = {
     Kind.VM_READY: (N_("{name} is ready"), N_("It answers at {address}.")),
     Kind.VM_FAILED: (N_("{name}: {what}"), "{cause}"),
+    Kind.LAUNCH_READY: (N_("{ready} of {count} VMs of {name} are ready"), N_("{working} more on the way.")),
+    Kind.LAUNCH_FAILED: (
+        N_("{ready} of {count} VMs of {name} are ready, {failed} failed"),
+        "{which}: {cause}",
+    ),
     Kind.LEASE_ENDING: (
         N_("The lease of {name} ends soon"),
         N_("Its lease ends on {ends} UTC. {then}"),

@@ -18,7 +18,7 @@ from portal.domain.people.models import User
 from portal.domain.store import audit
 from portal.domain.store.db import db, transaction
 from portal.domain.tenants.models import Tenant
-from portal.domain.vms import listed
+from portal.domain.vms import launches, listed
 from portal.domain.vms.lifecycle import WORKING
 from portal.domain.vms.listed import Listed
 from portal.domain.vms.models import State, Vm, VmTag
@@ -70,6 +70,7 @@ class Wanted:
     template: str = ""
     image: str = ""
     tag: str = ""
+    launch_id: UUID | None = None
     sort: Sort = Sort.LAUNCHED
     down: bool = True
 
@@ -227,7 +228,7 @@ def _within_tenants(user: User, wanted: Wanted) -> bool:
 
 
 def _conditions(user: User, wanted: Wanted) -> list[ColumnElement[bool]]:
-    conditions = _in_state(wanted)
+    conditions = [*_in_state(wanted), *_among(wanted)]
     if wanted.tenant_id is not None:
         conditions.append(Vm.tenant_id == wanted.tenant_id)
     if not access.everywhere(user, Permission.VM_VIEW):
@@ -236,8 +237,6 @@ def _conditions(user: User, wanted: Wanted) -> list[ColumnElement[bool]]:
         conditions.append(Vm.owner_id == user.id)
     if wanted.template:
         conditions.append(Vm.offering == wanted.template)
-    if wanted.tag:
-        conditions.append(Vm.id.in_(select(VmTag.vm_id).where(VmTag.tag == wanted.tag)))
     if wanted.image:
         conditions.append(Vm.image_name == wanted.image)
     if text := wanted.text.strip():
@@ -249,6 +248,13 @@ def _in_state(wanted: Wanted) -> list[ColumnElement[bool]]:
     if wanted.stopped:
         return [Vm.state == State.ACTIVE, Vm.power == _OFF]
     return [Vm.state == wanted.state] if wanted.state else [Vm.state != State.DELETED]
+
+
+def _among(wanted: Wanted) -> Iterator[ColumnElement[bool]]:
+    if wanted.tag:
+        yield Vm.id.in_(select(VmTag.vm_id).where(VmTag.tag == wanted.tag))
+    if wanted.launch_id:
+        yield Vm.id.in_(launches.ids(wanted.launch_id))
 
 
 _TEXTS = (Vm.name, Vm.private_ip, Vm.public_ip, Vm.image_name)

@@ -12,7 +12,7 @@ from portal.domain.catalog.hot import Role
 from portal.domain.people.models import User
 from portal.domain.store import vault
 from portal.domain.store.db import now
-from portal.domain.vms import answers, durations, marks, terms
+from portal.domain.vms import answers, durations, launches, marks, terms
 from portal.domain.vms.models import LaunchDraft, State, Vm
 from portal.domain.vms.provisioning import sealed_place
 from portal.domain.vms.review import Review
@@ -73,7 +73,7 @@ def renewed(draft: LaunchDraft, review: Review, by: User) -> tuple[dict[str, Any
 
 def id_of(draft: LaunchDraft, number: int) -> UUID:
     """The id of the draft's VM of this number, known before: the review shows what will be sent."""
-    return draft.replaces_id or uuid5(draft.id, f"vm-{number}")
+    return draft.replaces_id or launches.id_of(draft.id, number)
 
 
 def parameters(number: int, draft: LaunchDraft, review: Review, by: User) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from portal.domain.people.models import User
 from portal.domain.people.notices import Fact, Kind
 from portal.domain.store.db import db
 from portal.domain.tenants.models import Answer, QuotaRequest, Tenant
-from portal.domain.vms import explain
+from portal.domain.vms import explain, launches
 from portal.domain.vms.models import State, Vm
 from portal.translation import N_
 
@@ -17,6 +17,7 @@ _FAILED = {
     State.ACTIVE: N_("it is gone from the cloud"),
     State.DELETING: N_("it could not be deleted"),
 }
+_NEWS = {State.ACTIVE: Kind.VM_READY, State.ERROR: Kind.VM_FAILED}
 _NOT_LAUNCHED = N_("the launch failed")
 _ADDRESSES = ("public_ip", "private_ip")
 _ANSWERS = {
@@ -27,19 +28,27 @@ _ANSWERS = {
 
 
 def moved(vm: Vm, columns: Mapping[str, Any]) -> None:
-    """The VM gets these columns, a new state among them. Its owner is told where it is ready or failed."""
-    facts = {"name": vm.name}
+    """The VM gets these columns, a new state among them. Its owner is told where it is ready or failed.
+
+    Of those launched together people are told once, webhooks of each.
+    """
+    state, moment = columns["state"], columns["state_since"].isoformat()
+    launch_id = launches.of(vm)
+    if state in _NEWS:
+        kind = _NEWS[state]
+        fact = Fact(kind, f"{kind} {vm.id} {moment}", vm.id, vm.tenant_id, _facts(vm, columns))
+        tell = notices.tell_webhooks if launch_id else notices.tell
+        tell(fact, to=[vm.owner])
+    if launch_id and state is not State.PROVISIONING:
+        launches.tell(launch_id, vm, f"launch {vm.id} {moment}", news=state in _NEWS)
+
+
+def _facts(vm: Vm, columns: Mapping[str, Any]) -> dict[str, str]:
     if columns["state"] is State.ACTIVE:
-        kind = Kind.VM_READY
-        facts["address"] = next(filter(None, (columns.get(each) for each in _ADDRESSES)), "")
-    elif columns["state"] is State.ERROR:
-        kind = Kind.VM_FAILED
-        facts["what"] = _FAILED.get(vm.state, _NOT_LAUNCHED)
-        facts["cause"] = explain.kept_cause(columns.get("failure") or "")
-    else:
-        return
-    key = f"{kind} {vm.id} {columns['state_since'].isoformat()}"
-    notices.tell(Fact(kind, key, vm.id, vm.tenant_id, facts), to=[vm.owner])
+        address = next(filter(None, (columns.get(each) for each in _ADDRESSES)), "")
+        return {"name": vm.name, "address": address}
+    cause = explain.kept_cause(columns.get("failure") or "")
+    return {"name": vm.name, "what": _FAILED.get(vm.state, _NOT_LAUNCHED), "cause": cause}
 
 
 def asked(request: QuotaRequest, *, by: User) -> None:

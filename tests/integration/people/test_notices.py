@@ -160,6 +160,7 @@ def test_a_kind_concerns_those_whose_role_has_to_do_with_it(ada: User, root: Use
     people_ = (ada, root, sam)
     of = {each.email: {kind for kind in Kind if notices.concerns(each, kind)} for each in people_}
     own = {Kind.VM_READY, Kind.VM_FAILED, Kind.LEASE_ENDING, Kind.LEASE_ENDED, Kind.QUOTA_ANSWERED}
+    own |= {Kind.LAUNCH_READY, Kind.LAUNCH_FAILED}
     assert of[ada.email] == own
     assert of[sam.email] == {Kind.SUPPORT_ASKED}
     assert of[root.email] == set(Kind)

@@ -4,7 +4,7 @@ from uuid import uuid4
 
 import pytest
 
-from portal.domain.people import notices
+from portal.domain.people import accounts, notices
 from portal.domain.people.models import Kind, User
 from portal.domain.people.notices import Fact
 from portal.domain.store.db import transaction
@@ -52,6 +52,32 @@ def test_a_panel_that_reads_a_notice_tells_the_bell_once(
     again = browser.get(panel, htmx=True, headers={"If-None-Match": ready.headers["ETag"]})
     assert (again.status, again.response.get_data()) == (304, b"")
     assert "HX-Trigger" not in again.headers
+
+
+def test_a_notice_of_several_leads_to_the_list_of_them(
+    browser: Page, vm: Vm, ada: User, lab: Tenant, school: Tenant, work: Worker
+) -> None:
+    accounts.join(ada, school.id)
+    first = launch(ada, school, name="web", **{"vm:count": "2"})
+    work()
+    browser.get("/vms/?q=otter")
+    shown = browser.get("/notices/").follow("2 of 2 VMs of web are ready")
+    assert shown.url == f"/vms/?launch={first.draft_id}"
+    assert shown.words("//a[@class='row-link']") == ["web-2", "web-1"]
+    assert shown.form("/vms/").options("launch")[str(first.draft_id)] == "Launched together"
+    assert [each.subject_id for each in notices.of(ada).items if not each.read_at] == [vm.id]
+    assert browser.get("/vms/").url == "/vms/?q=otter", "a launch that was looked at isn't come back to"
+
+
+def test_who_looks_at_the_list_of_a_launch_needs_no_bell_for_it(
+    browser: Page, ada: User, lab: Tenant, work: Worker
+) -> None:
+    rows = f"/vms/?launch={launch(ada, lab, name='web', **{'vm:count': '2'}).draft_id}"
+    assert "HX-Trigger" not in browser.get(rows, htmx=True).headers
+    work()
+    assert browser.get(rows, htmx=True).headers["HX-Trigger"] == "notices-read"
+    assert notices.unread(ada) == 0
+    assert browser.get("/vms/?launch=nonsense").words("//a[@class='row-link']") == ["web-2", "web-1"]
 
 
 def test_one_is_marked_or_all(browser: Page, ada: User, lab: Tenant) -> None:
