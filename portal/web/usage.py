@@ -20,6 +20,7 @@ from portal.domain.vms import quotas, requests, usage
 from portal.domain.vms.usage import UsageSample
 from portal.translation import N_, gettext
 from portal.web.admin.quotas import QuotaForm, amounts, in_people_units
+from portal.web.filters import mib, number
 from portal.web.forms import accepted
 from portal.web.frame import here
 from portal.web.guards import needs
@@ -118,7 +119,7 @@ def _chart(line: quotas.Line, days: Sequence[UsageSample], today: date) -> Chart
                 "%(day)s: %(used)s, quota %(quota)s",
                 day=day.day.isoformat(),
                 used=amounts({name: day.used[name]}),
-                quota=day.limits[name],
+                quota=mib(day.limits[name]) if name == "ram_mib" else number(day.limits[name]),
             ),
             over=day.used[name] > day.limits[name],
         )

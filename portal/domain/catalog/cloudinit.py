@@ -6,6 +6,7 @@ Source: cloudinit/user_data.py and cloudinit/handlers (how the kind of a part is
 import email
 import hashlib
 import json
+import math
 import re
 from collections.abc import Sequence
 from email.message import Message
@@ -15,7 +16,7 @@ from email.mime.text import MIMEText
 import yaml
 
 from portal.domain.catalog import yamltext
-from portal.translation import gettext
+from portal.translation import gettext, number
 
 # Nova takes 65535 characters of base64, in which 3 bytes become 4.
 LARGEST = 65_535 // 4 * 3
@@ -65,8 +66,8 @@ def check(own: str | bytes, keys: Sequence[str] = ()) -> None:
     if surplus > 0:
         raise Mistake(
             gettext(
-                "It is %(surplus)s bytes too large: a server takes 48 KiB, the SSH keys included.",
-                surplus=surplus,
+                "It is %(surplus)s KiB too large: a server takes 48 KiB, the SSH keys included.",
+                surplus=number(math.ceil(surplus / 102.4) / 10),
             )
         )
 

@@ -15,6 +15,7 @@ from portal.domain.store.models import AuditEntry
 from portal.domain.tenants.models import Answer, QuotaRequest, Tenant, UsageSample
 from portal.domain.vms import quotas, requests, usage
 from portal.domain.vms.models import Vm
+from portal.web.filters import mib
 from tests.support.page import Page
 from tests.support.world import Worker, add_person, draft, fresh, only
 
@@ -64,6 +65,8 @@ def test_the_page_draws_bars_and_days(browser: Page, lab: Tenant, vm: Vm) -> Non
     [column] = shown.all("//*[@class='chart']/*[@class='bar-over']")
     assert (column.get("x"), column.get("height")) == ("890", "100.0")
     assert "1 VM, quota 0" in column.text_content()
+    memory = f"2 GiB memory, quota {mib(lab.quota_ram_mib)}"
+    assert memory in " ".join(each.text_content() for each in shown.all("//*[@class='chart']//title"))
 
 
 def test_a_member_without_a_tenant_is_told(app: Flask, page: Page) -> None:

@@ -158,7 +158,7 @@ NO_SETTINGS = "A #cloud-config must hold settings by name, such as “packages: 
         ("#cloud-config\na: {[b]: 1}\n", "Line 2: the name of a setting must be a plain text."),
         (
             "#!/bin/sh\n" + "x" * 49_140,
-            "It is 1 bytes too large: a server takes 48 KiB, the SSH keys included.",
+            "It is 0.1 KiB too large: a server takes 48 KiB, the SSH keys included.",
         ),
         (
             "Content-Type: text/plain\n\n#!/bin/sh\n",
