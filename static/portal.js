@@ -185,6 +185,24 @@
     (again || document.getElementById("main")).focus({ preventScroll: true });
   });
 
+  // A form that keeps itself a moment after the last letter keeps that one too when somebody leaves at once.
+  let typed = null;
+  document.addEventListener("input", (event) => {
+    const place = event.target.closest("form[method='post'] [hx-post]");
+    if (place) typed = { place, at: Date.now() };
+  });
+  document.addEventListener("htmx:config:request", ({ detail: { ctx } }) => (ctx.began = Date.now()));
+  document.addEventListener("htmx:after:request", ({ detail: { ctx } }) => {
+    if (ctx.sourceElement === typed?.place && ctx.began >= typed.at) typed = null;
+  });
+  window.addEventListener("pagehide", () => {
+    const form = typed?.place.closest("form");
+    if (!form || form.dataset.sent) return;
+    const answers = new FormData(form);
+    answers.set("_do", "same");
+    navigator.sendBeacon(typed.place.getAttribute("hx-post"), answers);
+  });
+
   function count(results) {
     const rows = results?.querySelectorAll?.("tbody > tr").length;
     announce(rows ? say("%(num)s shown.", rows) : say("Nothing matches."));

@@ -52,6 +52,19 @@ def test_what_is_chosen_is_judged_at_once(ada: Person) -> None:
     ada.press("Throw this draft away")
 
 
+def test_what_was_typed_last_is_kept_when_somebody_leaves_at_once(ada: Person) -> None:
+    page = ada.begin().page
+    where, name = page.url, page.get_by_label("Name", exact=True).first
+    name.fill(chosen := new_name())
+    page.goto("/keys/")
+    for _ in range(20):  # it was sent on leaving, and is on its way
+        page.goto(where)
+        if name.input_value() == chosen:
+            break
+    expect(name).to_have_value(chosen)
+    ada.press("Throw this draft away")
+
+
 def test_a_key_is_made_on_the_way_and_its_private_half_downloaded(ada: Person) -> None:
     ada.begin("Web server").press("Next")
     ada.page.get_by_label("Greeting").fill("Hello again")

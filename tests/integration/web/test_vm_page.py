@@ -87,7 +87,7 @@ class TestThePage:
             answer = panel(browser, made)
             seen |= set(answer.words("//progress/preceding-sibling::div/span[@class='num soft']"))
             assert bool(answer.all(POLLS)) == (made.state is not State.ACTIVE)
-        assert seen & {"1 of 3", "2 of 3"}
+        assert seen & {"1 of 3 parts", "2 of 3 parts"}
         assert "Active" in panel(browser, made).text
         assert not show(browser, made).all(POLLS)
 
