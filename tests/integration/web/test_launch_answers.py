@@ -74,6 +74,16 @@ def test_a_changed_answer_is_kept_and_changes_the_panels(browser: Page) -> None:
     assert only(LaunchDraft).answers["flavor"] == large
 
 
+def test_a_phone_keeps_in_sight_what_a_choice_costs(browser: Page, lab: Tenant) -> None:
+    limit(lab, quota_gpus=3, quota_ram_mib=512 * 1024)
+    machine = begin(browser, "GPU workstation")
+    assert "VMs 0 then 1 of 20" in _in_sight(machine)
+    answer = wizard(machine).submit(htmx=True, flavor=_value(machine, "g1.h200x2"), **{"vm:count": "2"})
+    assert answer.all("//*[@id='cost'][@hx-swap-oob]")
+    assert _in_sight(answer) == "GPUs 0 then 4 of 3 VMs 0 then 2 of 20"
+    assert answer.words("//*[contains(@class, 'over')][ancestor::*[@id='cost']]")[0].startswith("GPUs")
+
+
 def test_a_full_quota_is_told_before_the_launch(browser: Page, ada: User, lab: Tenant) -> None:
     made = draft(ada, lab)
     limit(lab, quota_vms=1)
@@ -250,7 +260,14 @@ def _value(answer: Answer, size: str) -> str:
 
 
 def _quota(answer: Answer) -> str:
-    text = answer.one("//aside//*[contains(@class, 'stack-sm')]")
+    return _with_arrows(answer.one("//aside//*[contains(@class, 'stack-sm')]"))
+
+
+def _in_sight(answer: Answer) -> str:
+    return _with_arrows(answer.one("//*[@id='cost']"))
+
+
+def _with_arrows(text: Any) -> str:
     for icon in text.xpath(".//*[@aria-label='then']"):
         icon.text = "then"
     return " ".join(text.text_content().split())
