@@ -156,6 +156,7 @@ def test_a_lease_is_extended_by_a_click(
     clock.forward(31 * 86400)
     page = browser.sign_in(ada).get(f"/vms/{leased.id}")
     assert "Then it is stopped, and deleted a week later" in page.text
+    assert page.one("//li[contains(., 'Lease extended')]//span/time[@data-local]").text.endswith(" UTC")
     clock.forward(7 * 86400)
     work.once()
     page = browser.sign_in(ada).get(f"/vms/{leased.id}")
