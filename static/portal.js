@@ -178,6 +178,7 @@
     times();
     hear(true);
     ends();
+    judge();
     const { sourceElement, target } = event.detail.ctx;
     if (sourceElement?.matches?.(".filters")) count(target);
     if (!focused || focused.isConnected) return;
@@ -202,6 +203,18 @@
     answers.set("_do", "same");
     navigator.sendBeacon(typed.place.getAttribute("hx-post"), answers);
   });
+
+  // A field is wrong as long as its check says so; the notice goes when nothing that it tells of is wrong any more.
+  function judge() {
+    for (const check of document.querySelectorAll("[id$='-check']")) {
+      const field = document.getElementById(check.id.slice(0, -"-check".length));
+      if (check.querySelector(".error")) field?.setAttribute("aria-invalid", "true");
+      else field?.removeAttribute("aria-invalid");
+    }
+    const told = [...document.querySelectorAll("#notices .mistakes a")];
+    const mended = ({ hash }) => !document.getElementById(hash.slice(1))?.hasAttribute("aria-invalid");
+    if (told.length && told.every(mended)) told[0].closest(".notice").remove();
+  }
 
   function count(results) {
     const rows = results?.querySelectorAll?.("tbody > tr").length;

@@ -71,13 +71,12 @@ class Asker:
     def count(self) -> Question:
         """How many VMs."""
         limits = {"min": 1, "max": particulars.MOST_AT_ONCE, "step": 1, "required": "required"}
-        return self._told(
-            particulars.COUNT,
-            "number",
-            gettext("How many"),
-            gettext("More than one are named name-1, name-2, …"),
-            limits,
+        help = gettext(
+            "At most %(num)s. More than one are named name-1, name-2, …", num=particulars.MOST_AT_ONCE
         )
+        told = self._told(particulars.COUNT, "number", gettext("How many"), help, limits)
+        # Blank it is wrong at once: it wasn't when one came.
+        return replace(told, problem=self.review.problems.get(told.name, ""))
 
     def more(self) -> list[Question]:
         """What few people want to say."""

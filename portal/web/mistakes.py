@@ -30,13 +30,15 @@ def wired(
 ) -> dict[str, str]:
     """The attributes that tie a field to the words below it, and give the first mistaken one the focus.
 
-    `told`: the ids of words that are there in any case; `focus`: it has the focus where nothing is wrong.
+    `told`: the ids of words that are there in any case, “-check” where the errors stand in it;
+    `focus`: it has the focus where nothing is wrong.
     """
     found, words = _found(), " ".join(translated(each) for each in errors)
     # What htmx swaps in comes while somebody types, and takes nobody's focus.
     first = not found and not request.htmx and (bool(words) or focus)
     g.asked = g.get("asked", 0) + 1
-    attributes = {"aria-describedby": " ".join([*told, *([f"{id}-error"] if words else [])])}
+    described = [each for each in told if each != f"{id}-check"] + [f"{id}-error"] if words else told
+    attributes = {"aria-describedby": " ".join(described)}
     if words:
         found.append(Mistake(id, label, words))
         attributes["aria-invalid"] = "true"

@@ -107,3 +107,20 @@ def test_a_refused_form_leads_to_what_is_wrong(ada: Person) -> None:
         notice.get_by_role("link").click()
         expect(tags).to_be_focused()
     ada.press("Throw this draft away")
+
+
+def test_what_was_refused_is_right_again_as_soon_as_it_is_mended(ada: Person) -> None:
+    ada.begin()
+    count, notice = ada.page.get_by_label("How many"), ada.page.locator("#notices")
+    count.fill("500")
+    expect(ada.page.locator("#q-vm-count-check")).to_have_text("Launch from 1 to 50 VMs at once.")
+    expect(count).to_have_attribute("aria-invalid", "true")
+    ada.press("Next")
+    expect(notice).to_contain_text("1 field needs another look")
+    expect(count).to_be_focused()
+    count.fill("3")
+    expect(ada.page.locator("#q-vm-count-check")).to_be_empty()
+    expect(count).not_to_have_attribute("aria-invalid", "true")
+    expect(count).to_be_focused()
+    expect(notice).to_be_empty()
+    ada.press("Throw this draft away")

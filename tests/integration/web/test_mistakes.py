@@ -3,6 +3,7 @@
 That the first has it, and that none is folded away, tests/support/page.py asks of every page.
 """
 
+import pytest
 from lxml.html import HtmlElement
 
 from portal.domain.people.models import User
@@ -64,3 +65,26 @@ def test_a_form_in_sight_has_the_focus_alone(page: Page, root: User, lab: Tenant
     admin = page.sign_in(root)
     new = admin.get("/admin/tenants/new").form("/new").submit(name="")
     assert _told(new)[0] == "2 fields need another look"
+
+
+@pytest.mark.parametrize("count", ["0", "-3", "51", "500", "", "two"])
+def test_how_many_is_judged_as_it_is_typed(browser: Page, count: str) -> None:
+    form = wizard(begin(browser))
+    form.fields["vm:count"] = [count]
+    changed = form.submit(htmx=True)
+    assert changed.words("//*[@id='q-vm-count-check'][@hx-swap-oob]") == ["Launch from 1 to 50 VMs at once."]
+    assert "As for one VM, until the number is right." in changed.words("//aside//p")
+    form.fields["vm:count"] = ["3"]
+    mended = form.submit(htmx=True)
+    assert mended.words("//*[@id='q-vm-count-check']") == [""]
+    assert "As for one VM" not in mended.text
+
+
+def test_words_are_right_again_as_they_are_typed_and_wrong_when_they_are_sent(browser: Page) -> None:
+    access = wizard(begin(browser, "Docker host")).submit("Next", name="fine")
+    form = wizard(wizard(access).submit("Next", container="UPPER case", container_port="99999"))
+    half = form.submit(htmx=True, container="STILL")
+    assert not half.all("//*[@id='q-container-check']")
+    assert half.words("//*[@id='q-container_port-check']") == ["A port is a number between 1 and 65535."]
+    right = form.submit(htmx=True, container="nginx", container_port="80")
+    assert right.words("//*[@id='q-container-check' or @id='q-container_port-check']") == ["", ""]

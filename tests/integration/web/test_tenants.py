@@ -173,11 +173,13 @@ def test_a_suspended_tenant_launches_and_starts_nothing(
     refused = member.get(f"/launch/{draft(ada, lab, name='second').id}/review")
     assert "is suspended, so nothing is launched" in refused.text
     assert "is suspended" in refused.form("/submit").submit().text
-    stopped = member.get(f"/vms/{vm.id}").form(f"/vms/{vm.id}/stop").submit()
-    assert stopped.status == 200
+    power = member.get(f"/vms/{vm.id}").form(f"/vms/{vm.id}/stop")
+    assert power.submit().status == 200
     work()
     assert fresh(vm).power == "SHUTOFF"
-    assert "is suspended" in member.get(f"/vms/{vm.id}").form(f"/vms/{vm.id}/start").submit().text
+    assert "is suspended" in member.get(f"/vms/{vm.id}").text
+    power.element.set("action", f"/vms/{vm.id}/start")
+    assert "is suspended" in power.submit().text
 
     resumed = admin.get(f"/admin/tenants/{lab.id}").form(f"/admin/tenants/{lab.id}/resume")
     assert "is open again" in resumed.submit().text
