@@ -8,9 +8,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
+from datetime import date
 from gettext import NullTranslations
 from typing import Any
 
+from babel.dates import format_date
 from babel.numbers import format_decimal
 
 # Languages that are complete, as each calls itself.
@@ -71,6 +73,11 @@ def translated_count(one: str, many: str, count: int) -> str:
 def number(amount: float, form: str = "#,##0.###") -> str:
     """A number as it is written in the language: “1,234.5”, “1.234,5”."""
     return format_decimal(amount, format=form, locale=spoken())
+
+
+def day(when: date) -> str:
+    """A day as it is written in the language: “Nov 28, 2026”, “28.11.2026”."""
+    return format_date(when, locale=spoken())
 
 
 def gettext(message: str, **facts: Any) -> str:

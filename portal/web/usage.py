@@ -11,6 +11,7 @@ from flask_login import current_user
 from wtforms import TextAreaField
 from wtforms.validators import InputRequired, Length
 
+from portal import translation
 from portal.domain.people import access
 from portal.domain.people.access import Permission
 from portal.domain.store.errors import NotFound
@@ -43,11 +44,13 @@ class Column:
 
 @dataclass(frozen=True)
 class Chart:
-    """One limited thing over the days; `words` says what the picture shows."""
+    """One limited thing over the days; `words` says what the picture shows; the rest stands beside it."""
 
     line: quotas.Line
     columns: Sequence[Column]
     words: str
+    most: str
+    ends: tuple[str, str]
 
 
 class RequestForm(QuotaForm):
@@ -117,22 +120,27 @@ def _chart(line: quotas.Line, days: Sequence[UsageSample], today: date) -> Chart
             limit_y=round(HEIGHT - HEIGHT * day.limits[name] / top, 2),
             words=gettext(
                 "%(day)s: %(used)s, quota %(quota)s",
-                day=day.day.isoformat(),
+                day=translation.day(day.day),
                 used=amounts({name: day.used[name]}),
-                quota=mib(day.limits[name]) if name == "ram_mib" else number(day.limits[name]),
+                quota=_said(name, day.limits[name]),
             ),
             over=day.used[name] > day.limits[name],
         )
         for day in days
     ]
-    most = amounts({name: max((day.used[name] for day in days), default=0)})
+    most = max((day.used[name] for day in days), default=0)
     words = gettext(
         "The most on each of the last %(days)s days; %(known)s are known, at most %(most)s.",
         days=usage.DAYS,
         known=len(days),
-        most=most,
+        most=amounts({name: most}),
     )
-    return Chart(line, columns, words)
+    ends = translation.day(first), translation.day(today)
+    return Chart(line, columns, words, _said(name, most), ends)
+
+
+def _said(name: str, amount: int) -> str:
+    return mib(amount) if name == "ram_mib" else number(amount)
 
 
 def _page(tenant: Tenant, form: RequestForm) -> str:

@@ -1,5 +1,6 @@
 """The usage page: bars, days, asking for more and the answer; and a launch that is more than is left."""
 
+import re
 from datetime import timedelta
 from typing import Any
 
@@ -7,6 +8,7 @@ import pytest
 from flask import Flask
 from sqlalchemy import select
 
+from portal import translation
 from portal.domain.catalog import catalog
 from portal.domain.people.models import Role, User
 from portal.domain.store.db import db, transaction
@@ -67,6 +69,9 @@ def test_the_page_draws_bars_and_days(browser: Page, lab: Tenant, vm: Vm) -> Non
     assert "1 VM, quota 0" in column.text_content()
     memory = f"2 GiB memory, quota {mib(lab.quota_ram_mib)}"
     assert memory in " ".join(each.text_content() for each in shown.all("//*[@class='chart']//title"))
+    [beside] = (words for words in shown.words("//figure") if words.startswith("Memory"))
+    first, last = (translation.day(usage.today() - timedelta(days=back)) for back in (89, 0))
+    assert re.search(f"at most 2 GiB.*{first} ?{last}$", beside)
 
 
 def test_a_member_without_a_tenant_is_told(app: Flask, page: Page) -> None:
