@@ -41,7 +41,7 @@ class Attachment:
 class Letter:
     """What a letter says: a title, some text, and where to click. `why` says why somebody gets it.
 
-    `note` says what is attached, or why it isn't.
+    `reply_to`: the person whom an answer is meant for, if any. `note` says what is attached, or why it isn't.
     """
 
     id: str
@@ -53,6 +53,7 @@ class Letter:
     url: str
     why: str
     language: str = "en"
+    reply_to: str = ""
     note: str = ""
     attached: Attachment | None = None
 
@@ -106,6 +107,8 @@ class Office:
         try:
             message["From"] = Address("Portal", addr_spec=self._sender)
             message["To"] = Address(addr_spec=letter.to)
+            if letter.reply_to:
+                message["Reply-To"] = Address(addr_spec=letter.reply_to)
             message["Subject"] = " ".join(letter.title.split())
         except (ValueError, MessageError):
             raise Undelivered(N_("This is no address that mail can be sent to."), final=True) from None

@@ -98,6 +98,7 @@ def _letter(delivery: Delivery, enclosed: Enclosure | None) -> Letter:
     return letter(
         title=wording.title(kind, delivery.facts),
         text=wording.text(kind, delivery.facts),
+        reply_to=delivery.facts.get("email", ""),
         note=enclosed.words if enclosed else "",
         attached=Attachment(enclosed.name, enclosed.zip) if enclosed and enclosed.files else None,
         click=gettext("Open it in the portal"),

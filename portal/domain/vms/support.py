@@ -32,6 +32,6 @@ def ask(vm: Vm, said: str, *, by: User) -> None:
     words = hashlib.sha256(said.encode()).hexdigest()[:16]
     key = f"{Kind.SUPPORT_ASKED} {vm.id} {by.id} {now():%Y-%m-%d} {words}"
     with transaction():
-        facts = {"who": by.name, "name": vm.name, "said": said}
+        facts = {"who": by.name, "email": by.email, "name": vm.name, "said": said}
         notices.tell(Fact(Kind.SUPPORT_ASKED, key, vm.id, vm.tenant_id, facts))
         audit.record("vm.support_asked", by=by, tenant_id=vm.tenant_id, vm_id=vm.id, detail={"said": said})

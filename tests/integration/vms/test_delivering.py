@@ -66,7 +66,9 @@ def test_support_gets_the_bundle_by_mail_and_webhook_and_nobody_else_does(
     assert "with the bundle attached" in asking.text
     assert "Support was told" in asking.form("/help").submit(said="It must run today.").text
     work.once()
-    assert [letter["To"] for letter in box.letters] == ["sam@example.org"]
+    assert [(letter["To"], letter["Reply-To"]) for letter in box.letters] == [
+        ("sam@example.org", "ada@example.org")
+    ]
     text, [attached] = letter_of(box)
     name = attached.get_filename() or ""
     assert f"Attached is {name}, without secrets" in text
