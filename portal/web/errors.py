@@ -18,7 +18,7 @@ from portal.domain.store.pulse import DatabaseAway
 from portal.openstack import errors as openstack
 from portal.translation import N_, gettext, ngettext
 from portal.web.guards import SignInNeeded
-from portal.web.paths import path_of
+from portal.web.paths import page_of, path_of
 
 logger = logging.getLogger(__name__)
 
@@ -153,6 +153,8 @@ def _http(error: HTTPException) -> ResponseReturnValue:
     status = error.code or 500
     if status < 400:
         return error.get_response()
+    if status == 405 and request.method == "GET" and not request.htmx:
+        return redirect(page_of(request.path))  # whoever reloads the answer to a form by the address bar
     unknown = replace(UNEXPECTED, status=status) if status >= 500 else replace(BY_STATUS[400], status=status)
     return answer(BY_STATUS.get(status, unknown))
 

@@ -114,5 +114,5 @@ def choose_language() -> ResponseReturnValue:
 
 
 def _back() -> Response:
-    """To the page where it was chosen."""
-    return make_response(redirect(paths.ours(paths.path_of(request.referrer or ""), url_for(".show"))))
+    """To the page where it was chosen; of a form that was refused, to the page it belongs to."""
+    return make_response(redirect(paths.page_of(paths.path_of(request.referrer or ""))))

@@ -1,8 +1,11 @@
 """Errors: each has a page in the portal's clothes, or a notice where htmx asked."""
 
 import logging
+import re
+from uuid import UUID
 
 import pytest
+from flask import Flask
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 from werkzeug import exceptions
@@ -10,8 +13,10 @@ from werkzeug import exceptions
 from portal.domain.catalog import keys
 from portal.domain.people.models import User
 from portal.domain.store.errors import DomainError, Forbidden, NotFound, Refused
+from portal.domain.vms.models import Vm
 from portal.openstack.errors import BadCredential, OverQuota, Unavailable
 from portal.web import errors
+from tests.integration.web.test_guards import routes
 from tests.support.page import Page
 
 CASES = [
@@ -29,6 +34,7 @@ CASES = [
     (exceptions.ServiceUnavailable(), 503, "away"),
     (RuntimeError("a secret detail"), 500, "Something broke on our side"),
 ]
+_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 @pytest.fixture
@@ -75,6 +81,27 @@ def test_an_address_that_leads_nowhere_keeps_the_navigation(page: Page, ada: Use
     answer = page.sign_in(ada).get("/no/such/page")
     assert answer.status == 404
     assert "SSH keys" in answer.links
+
+
+def test_an_address_that_only_takes_forms_leads_to_its_page(app: Flask, page: Page, root: User) -> None:
+    page.sign_in(root)
+    known = [(method, _ID.sub(str(UUID(int=0)), address)) for method, address, _ in routes(app)]
+    pages = {address for method, address in known if method == "GET"}
+    for address in {address for _, address in known} - pages:
+        answer = page.get(address)
+        assert answer.url != address
+        assert answer.is_whole
+
+
+def test_after_a_refused_form_a_reload_and_the_menus_lead_to_its_page(browser: Page, vm: Vm) -> None:
+    refused = browser.get("/account/").form("/password").submit(password="wrong", new_password="x")
+    assert refused.url == "/account/password"
+    assert refused.errors
+    assert browser.get(refused.url).url == "/account/"
+    dark = refused.form("/theme").submit("Dark")
+    assert (dark.status, dark.url) == (200, "/account/")
+    assert browser.get(f"/vms/{vm.id}/stop").url == f"/vms/{vm.id}"
+    assert browser.get(f"/vms/{vm.id}/stop", htmx=True).status == 404
 
 
 def test_a_stranger_gets_the_same_404_without_the_navigation(page: Page) -> None:
