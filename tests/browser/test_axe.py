@@ -35,7 +35,8 @@ RUN = """async (rules) => {
 NARROWEST: ViewportSize = {"width": 320, "height": 640}
 STICKS_OUT = """() => {
   const page = document.documentElement;
-  const cut = [...document.querySelectorAll("main :not(.table-wrap, pre, .tabs, textarea)")]
+  const may = ".table-wrap:not(:has(.table-stack)), pre, .tabs, textarea";
+  const cut = [...document.querySelectorAll(`main :not(${may})`)]
     .filter((each) => each.scrollWidth > each.clientWidth + 1)
     .filter((each) => /auto|scroll/.test(getComputedStyle(each).overflowX));
   const wide = page.scrollWidth > page.clientWidth ? [page] : [];
