@@ -181,7 +181,16 @@ def answer(trouble: Trouble) -> Response:
         response.headers["HX-Retarget"] = "#notices"
         response.headers["HX-Reswap"] = "innerHTML show:none"
         return response
-    return make_response(render_template("errors/page.html", **facts), trouble.status)
+    back = _page_in_question() if trouble.status == 409 else ""
+    return make_response(render_template("errors/page.html", **facts, back=back), trouble.status)
+
+
+def _page_in_question() -> str:
+    """What a refused request was about: its VM, or where its form stood; empty: neither."""
+    if vm_id := (request.view_args or {}).get("vm_id"):
+        return url_for("vms.show", vm_id=vm_id)
+    page = page_of(request.path) if request.method == "POST" else "/"
+    return "" if page == "/" else page
 
 
 def _sign_in_needed(_error: SignInNeeded) -> ResponseReturnValue:

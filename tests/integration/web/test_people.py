@@ -75,7 +75,9 @@ def test_the_last_admin_is_told_what_to_do_first(page: Page, root: User) -> None
     refused = shown.form("/role").submit(role="member")
     assert refused.status == 422
     assert "last active administrator" in refused.errors["role"]
-    assert shown.form("/deactivate").submit().status == 409
+    told = shown.form("/deactivate").submit()
+    assert told.status == 409
+    assert told.follow("Back to the page").url == shown.url
     add_person("second@example.org", Role.ADMIN)
     assert "This isn't for your role" in shown.form("/role").submit(role="member").title
     assert fresh(root).role is Role.MEMBER

@@ -66,6 +66,7 @@ def refused(page: Page, vm: Vm, place: str) -> str:
     token = page.get("/keys/").form("/keys/")["csrf_token"]
     answer = page.post(f"/vms/{vm.id}/{place}", {"csrf_token": token})
     assert answer.status == 409
+    assert answer.follow("Back to the VM").url == f"/vms/{vm.id}"
     return answer.words("//main//p")[0]
 
 
