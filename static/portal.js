@@ -117,12 +117,18 @@
     menu.querySelector("summary").focus();
   });
 
-  // One box ticks all of its form that bear a name.
+  // One box ticks all of its form that bear a name; how many are ticked stands where they are spoken of.
   document.addEventListener("change", (event) => {
     const { check } = event.target.dataset;
-    if (!check) return;
-    for (const box of event.target.form.querySelectorAll(`[name="${check}"]`)) box.checked = event.target.checked;
+    if (check) for (const box of event.target.form.querySelectorAll(`[name="${check}"]`)) box.checked = event.target.checked;
+    ticked();
   });
+  function ticked() {
+    for (const words of document.querySelectorAll("[data-ticked]")) {
+      const num = words.closest("form").querySelectorAll(`[name="${words.dataset.ticked}"]:checked`).length;
+      words.textContent = num ? say("With %(num)s ticked:", num) : say("With those ticked:");
+    }
+  }
 
   // A form that was sent says so, and is not sent twice by an impatient click.
   document.addEventListener("submit", (event) => {
@@ -138,6 +144,7 @@
   window.addEventListener("pageshow", () => {
     for (const form of document.querySelectorAll("form[data-sent]")) delete form.dataset.sent;
     for (const button of document.querySelectorAll("[aria-busy]")) button.removeAttribute("aria-busy");
+    ticked();
   });
 
   // A launch under way changes the tab's title, also while nobody looks.
@@ -178,6 +185,7 @@
     times();
     hear(true);
     ends();
+    ticked();
     judge();
     const { sourceElement, target } = event.detail.ctx;
     if (sourceElement?.matches?.(".filters")) count(target);

@@ -13,9 +13,10 @@ from htmx_flask import request
 from portal.domain.people.access import Permission
 from portal.domain.vms import bulk, removals
 from portal.domain.vms.bulk import Act, Outcome, Stage
-from portal.translation import N_, gettext
+from portal.translation import N_, gettext, ngettext, translated
 from portal.web import paths
 from portal.web.admin.quotas import amounts
+from portal.web.filters import plural
 from portal.web.guards import needs
 from portal.web.panels import panel
 from portal.web.vms import blueprint
@@ -79,9 +80,10 @@ def results(act: str) -> ResponseReturnValue:
 def _result_facts(act: Act, outcomes: Sequence[Outcome]) -> dict[str, Any]:
     waiting = [each.vm for each in outcomes if each.stage is Stage.AHEAD]
     waits = (removals.wait(each.vm) for each in outcomes)
+    title, text = _headline(act, outcomes)
     return {
-        "act": act,
-        "words": WORDS.get(act),
+        "title": title,
+        "text": text,
         "outcomes": outcomes,
         "came": CAME[act],
         "waiting": waiting,
@@ -89,6 +91,29 @@ def _result_facts(act: Act, outcomes: Sequence[Outcome]) -> dict[str, Any]:
         "every": COUNTING if waiting else min(filter(None, waits), default=None),
         "again": paths.path_of(request.full_path),
     }
+
+
+def _headline(act: Act, outcomes: Sequence[Outcome]) -> tuple[str, str]:
+    """The results' title and the sentence below it: how far it is, and once it is over what was done."""
+    vms, stages = plural(len(outcomes), "VM", "VMs"), [each.stage for each in outcomes]
+    had = [each.stage for each in outcomes if not each.why_not]
+    if act is Act.KEEP:
+        kept = had.count(Stage.KEPT)
+        return ngettext("%(num)s of %(vms)s is kept", "%(num)s of %(vms)s are kept", kept, vms=vms), ""
+    if Stage.AHEAD in stages or Stage.UNDERWAY in stages:
+        title = gettext("%(act)s: %(done)s of %(vms)s", act=translated(WORDS[act][0]), done=len(had), vms=vms)
+        return title, gettext("Each was asked for by itself; below you see how far they are.")
+    done = had.count(Stage.DONE)
+    title = {
+        Act.START: ngettext("%(num)s of %(vms)s is started", "%(num)s of %(vms)s are started", done, vms=vms),
+        Act.STOP: ngettext("%(num)s of %(vms)s is stopped", "%(num)s of %(vms)s are stopped", done, vms=vms),
+        Act.DELETE: ngettext(
+            "%(num)s of %(vms)s is deleted", "%(num)s of %(vms)s are deleted", done, vms=vms
+        ),
+    }[act]
+    return title, gettext("All is done.") if done == len(outcomes) else gettext(
+        "Below you see what came of each."
+    )
 
 
 def _nothing_ticked() -> ResponseReturnValue:

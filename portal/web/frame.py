@@ -37,6 +37,8 @@ SCRIPT = (
     N_("The portal is back."),
     N_("%(num)s shown."),
     N_("Nothing matches."),
+    N_("With those ticked:"),
+    N_("With %(num)s ticked:"),
     N_("You will be told when it is ready"),
     N_("Tell me when it is ready"),
 )

@@ -21,6 +21,7 @@ def test_several_are_ticked_and_deleted_and_the_list_follows_them(ada: Person) -
     page.get_by_label(f"Tick {begin}-1").check()
     expect(rows.get_by_text("Active")).to_have_count(2, timeout=PATIENCE)
     expect(page.get_by_label(f"Tick {begin}-1")).to_be_checked()
+    expect(page.locator(".picked")).to_contain_text("With 1 ticked:")
     page.get_by_label("Tick all on this page").check()
     ada.press("Delete")
     expect(page.get_by_role("heading", name="Delete 2 VMs?")).to_be_visible()
@@ -34,6 +35,7 @@ def test_several_are_ticked_and_deleted_and_the_list_follows_them(ada: Person) -
     page.get_by_label("Tick all on this page").check()
     ada.press("Delete").press("Delete now")
     expect(page.locator("#bulk").get_by_text("Is deleted")).to_have_count(2, timeout=PATIENCE)
+    expect(page).to_have_title(re.compile("2 of 2 VMs are deleted"))
     # Coming back finds the filter as it was.
     ada.press("Back to the VMs")
     expect(page).to_have_url(re.compile(f"q={begin}"))

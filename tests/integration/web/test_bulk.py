@@ -56,10 +56,16 @@ def test_a_deletion_says_what_it_means_and_what_came_of_it(
     assert all("It is being deleted already." in row for row in late.words(ROWS))
     planned = browser.get(f"/vms/bulk/delete?vm={three['one'].id}")
     assert "It is being deleted already." in planned.text
-    assert "None of them can be had" in planned.text
+    assert planned.title.startswith("This VM can't be deleted")
     work()
     assert {fresh(vm).state for vm in three.values()} == {State.DELETED}
-    assert all("Deleted Is deleted" in row for row in browser.get(begun.url).words(ROWS))
+    ended = browser.get(begun.url)
+    assert all("Deleted Is deleted" in row for row in ended.words(ROWS))
+    assert (ended.title.split(" · ")[0], ended.words("//h1")) == (
+        "3 of 3 VMs are deleted",
+        ["3 of 3 VMs are deleted"],
+    )
+    assert "All is done." in ended.text
     assert quotas.usage(lab.id) == quotas.Amount()
     assert "It is deleted already." in browser.get(f"/vms/bulk/delete?vm={three['one'].id}").text
 
@@ -104,12 +110,17 @@ def test_what_can_not_be_stopped_is_left_and_says_why(
     assert results.words(ROWS)[2] == "waiting Waiting It isn't built yet."
     work()
     assert fresh(three["one"]).power == "SHUTOFF"
+    shown = browser.get(results.url)
+    assert shown.title.startswith("2 of 3 VMs are stopped")
+    assert "Below you see what came of each." in shown.text
     # As the list has it: the badges of a VM that is switched off, and what was refused may be had by now.
     assert browser.get(results.url).words(ROWS) == [
         "one Active Stopped Is stopped",
         "two Active Stopped Is stopped",
         "waiting Active It couldn't be had just then.",
     ]
+    none = pick(browser, "Stop", three["one"], three["two"])
+    assert none.words("//h1") == ["None of these 2 VMs can be stopped"]
     asked = pick(browser, "Start", three["one"])
     assert asked.words(ROWS)[0].startswith("one Active Stopped")
     started = asked.form("/bulk/start").submit()
