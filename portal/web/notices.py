@@ -7,7 +7,7 @@ from flask import Blueprint, redirect, render_template, request, session, url_fo
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
-from portal.domain.people import digests, notices, wording
+from portal.domain.people import notices, wording
 from portal.domain.people.access import Permission
 from portal.domain.people.notices import Kind
 from portal.domain.vms import launches
@@ -25,6 +25,8 @@ _PLACES: dict[Kind, tuple[str, str]] = {
     Kind.LAUNCH_FAILED: ("vms.index", "launch"),
     Kind.LEASE_ENDING: ("vms.show", "vm_id"),
     Kind.LEASE_ENDED: ("vms.show", "vm_id"),
+    Kind.LEASES_ENDING: ("vms.index", "launch"),
+    Kind.LEASES_ENDED: ("vms.index", "launch"),
     Kind.QUOTA_ANSWERED: ("usage.show", "tenant_id"),
     Kind.QUOTA_ASKED: ("quotas.show_request", "request_id"),
     Kind.CREDENTIAL_ENDING: ("credentials.show", "tenant_id"),
@@ -74,8 +76,8 @@ def mark(notice_id: UUID) -> ResponseReturnValue:
 def go(kind: str, subject_id: UUID) -> ResponseReturnValue:
     """To what a notice is about, which counts as having read it. Mails and webhooks lead here, too."""
     notices.seen(subject_id, Kind(kind), by=current_user)
-    if kind in digests.KINDS:  # a list is of the tenant that they work in
-        session["tenant"] = str(launches.tenant_of(subject_id, for_=current_user))
     endpoint, name = _PLACES[Kind(kind)]
+    if name == "launch":  # a list is of the tenant that they work in
+        session["tenant"] = str(launches.tenant_of(subject_id, for_=current_user))
     about: dict[str, Any] = {name: subject_id}
     return redirect(url_for(endpoint, **about))

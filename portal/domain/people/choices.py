@@ -20,6 +20,8 @@ DEFAULTS: dict[Kind, Channels] = dict.fromkeys(Kind, _LOUD) | {Kind.VM_READY: _Q
 FOLLOWS: dict[Kind, tuple[Kind, ...]] = {
     Kind.LAUNCH_READY: (Kind.VM_READY,),
     Kind.LAUNCH_FAILED: (Kind.VM_FAILED, Kind.VM_READY),
+    Kind.LEASES_ENDING: (Kind.LEASE_ENDING,),
+    Kind.LEASES_ENDED: (Kind.LEASE_ENDED,),
 }
 
 

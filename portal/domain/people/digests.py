@@ -15,7 +15,7 @@ from portal.domain.store.db import db, insert_new, now, only_writable
 
 __all__ = ["HELD", "KINDS", "Kind", "tell", "withdraw"]
 
-KINDS = tuple(choices.FOLLOWS)
+KINDS = (Kind.LAUNCH_READY, Kind.LAUNCH_FAILED)
 # Nobody waits longer for the first of many than this for the last.
 HELD = timedelta(minutes=10)
 

@@ -36,6 +36,8 @@ class Kind(StrEnum):
     LAUNCH_FAILED = "launch.failed"
     LEASE_ENDING = "lease.ending"
     LEASE_ENDED = "lease.ended"
+    LEASES_ENDING = "leases.ending"
+    LEASES_ENDED = "leases.ended"
     QUOTA_ANSWERED = "quota.answered"
     QUOTA_ASKED = "quota.asked"
     CREDENTIAL_ENDING = "credential.ending"

@@ -44,6 +44,8 @@ CONCERNS: dict[Kind, Permission] = {
     Kind.LAUNCH_FAILED: Permission.VM_LAUNCH,
     Kind.LEASE_ENDING: Permission.VM_LAUNCH,
     Kind.LEASE_ENDED: Permission.VM_LAUNCH,
+    Kind.LEASES_ENDING: Permission.VM_LAUNCH,
+    Kind.LEASES_ENDED: Permission.VM_LAUNCH,
     Kind.QUOTA_ANSWERED: Permission.QUOTA_REQUEST,
     Kind.QUOTA_ASKED: Permission.QUOTA_CHANGE,
     Kind.CREDENTIAL_ENDING: Permission.CREDENTIAL_ROTATE,
@@ -97,7 +99,8 @@ def tell(fact: Fact, to: Iterable[User] | None = None) -> None:
     )
     mailed = [person.email for person in told if outlets.office() and Channel.MAIL in ways[person.id]]
     deliveries.post([_row(fact) | {"channel": Channel.MAIL, "address": address} for address in mailed])
-    _hook(fact, told, ways)
+    if fact.kind not in choices.FOLLOWS:  # of those machines want each
+        _hook(fact, told, ways)
 
 
 def tell_webhooks(fact: Fact, to: Iterable[User]) -> None:

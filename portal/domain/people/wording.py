@@ -27,6 +27,14 @@ _WORDS: dict[Kind, tuple[str, str]] = {
         N_("The lease of {name} is over"),
         N_("It is stopped, and deleted on {gone} UTC unless you extend it."),
     ),
+    Kind.LEASES_ENDING: (
+        N_("The leases of {count} VMs of {name} end soon"),
+        N_("They end on {ends} UTC. {then}"),
+    ),
+    Kind.LEASES_ENDED: (
+        N_("The leases of {count} VMs of {name} are over"),
+        N_("They are stopped, and deleted on {gone} UTC unless you extend them."),
+    ),
     Kind.QUOTA_ANSWERED: (N_("Your request for more in {tenant}: {answer}"), "{said}"),
     Kind.QUOTA_ASKED: (N_("{who} asks for more in {tenant}"), "{reason}"),
     Kind.CREDENTIAL_ENDING: (

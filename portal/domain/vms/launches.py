@@ -2,9 +2,10 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from datetime import datetime
 from uuid import UUID, uuid5
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from portal.domain.people import access, digests
 from portal.domain.people.access import Permission
@@ -47,6 +48,20 @@ def of(vm: Vm) -> UUID | None:
     return vm.draft_id if begun and vm.spec.get("together") else None
 
 
+def name_of(vm: Vm) -> str:
+    """What those that were launched together are called."""
+    return str(vm.spec["together"]).rstrip("-")
+
+
+def leased_until(vm: Vm, ends: datetime) -> int:
+    """How many of its launch are leased to the very same end; 1 where it was launched alone."""
+    if not vm.spec.get("together") or vm.draft_id is None:
+        return 1
+    same = Vm.id.in_(ids(vm.draft_id)), Vm.draft_id == vm.draft_id, Vm.lease_ends_at == ends
+    there = Vm.state.not_in((State.DELETING, State.DELETED))
+    return db.session.scalar(select(func.count(Vm.id)).where(*same, there)) or 0
+
+
 def tell(launch_id: UUID, vm: Vm, key: str, *, news: bool) -> None:
     """One of its VMs has moved in this transaction: its owner is told how far all of them are.
 
@@ -67,7 +82,7 @@ def tell(launch_id: UUID, vm: Vm, key: str, *, news: bool) -> None:
         digests.withdraw(launch_id, vm.owner)
         return
     facts = {
-        "name": vm.spec["together"].rstrip("-"),
+        "name": name_of(vm),
         **{"count": len(found), "ready": ready, "failed": failed, "working": working or None},
         **_why([(row.name, row.failure or "") for row in found if row.state is State.ERROR]),
     }

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid5
 
@@ -25,17 +26,18 @@ def vms_of(draft: LaunchDraft, review: Review, by: User) -> list[Vm]:
     """The VMs that the draft becomes; not in the database yet. The first one's request id is the draft's."""
     size = review.flavor.name if review.flavor else ""
     usual = durations.usual(review.tenant, review.offering.name, size)
-    made = [_vm(number, draft, review, by) for number, _ in enumerate(review.names, 1)]
+    began = now()
+    made = [_vm(number, draft, review, by, began) for number, _ in enumerate(review.names, 1)]
     for vm in made:
         vm.usual = usual.plain
     return made
 
 
-def _vm(number: int, draft: LaunchDraft, review: Review, by: User) -> Vm:
+def _vm(number: int, draft: LaunchDraft, review: Review, by: User, began: datetime) -> Vm:
     vm_id = id_of(draft, number)
     sent = parameters(number, draft, review, by)
-    moment = now()
-    lease_ends = review.told.lease_ends_at(moment)
+    moment = began + timedelta(microseconds=number - 1)  # lists keep them in order by it
+    lease_ends = review.told.lease_ends_at(began)
     return Vm(
         id=vm_id,
         tenant_id=draft.tenant_id,
@@ -46,7 +48,7 @@ def _vm(number: int, draft: LaunchDraft, review: Review, by: User) -> Vm:
         description=review.told.description,
         tags=list(review.told.tags),
         lease_ends_at=lease_ends,
-        lease_warn_at=terms.warned_from(moment, lease_ends) if lease_ends else None,
+        lease_warn_at=terms.warned_from(began, lease_ends) if lease_ends else None,
         lease_stage=0,
         state=State.REQUESTED,
         state_since=moment,

@@ -13,7 +13,7 @@ from portal.domain.people.notices import Fact, Kind
 from portal.domain.store import audit, wake
 from portal.domain.store.db import db, now, transaction
 from portal.domain.store.errors import Refused
-from portal.domain.vms import power, quotas, removals, terms
+from portal.domain.vms import launches, power, quotas, removals, terms
 from portal.domain.vms.models import State, Vm
 from portal.translation import N_, gettext
 
@@ -23,6 +23,8 @@ BEFORE = {WEEK: terms.WARNED, DAY: timedelta(days=1), OVER: timedelta(0)}
 GRACE = timedelta(days=7)
 # A VM that runs on after its lease, since stopping it failed or somebody started it, is stopped again then.
 AGAIN = timedelta(minutes=10)
+_EXTEND_THEM = N_("Extend them, or they are stopped then and deleted a week later.")
+_MANY = {Kind.LEASE_ENDING: Kind.LEASES_ENDING, Kind.LEASE_ENDED: Kind.LEASES_ENDED}
 EXTENSIONS = (1, 7, 30)
 LIVES = (State.ACTIVE, State.ERROR)
 AT_ONCE = 200
@@ -157,5 +159,14 @@ def _end(vm: Vm, ends: datetime) -> None:
 def _tell(vm: Vm, kind: Kind, ends: datetime, then: str, **more: str) -> None:
     # `ends` and `then` are for webhooks; people are told the moments in their language.
     facts = {"name": vm.name, "ends": f"{ends:%d %B at %H:%M}", "ends_at": ends.isoformat(), "then": then}
-    key = f"{kind} {vm.id} {ends.isoformat()} {vm.lease_stage}"
-    notices.tell(Fact(kind, key, vm.id, vm.tenant_id, facts | more), to=[vm.owner])
+    at = f"{ends.isoformat()} {vm.lease_stage}"
+    fact = Fact(kind, f"{kind} {vm.id} {at}", vm.id, vm.tenant_id, facts | more)
+    together = launches.leased_until(vm, ends)
+    if together < 2 or vm.draft_id is None:
+        notices.tell(fact, to=[vm.owner])
+        return
+    # The first of those that end with it tells of all: the others' key is the same.
+    notices.tell_webhooks(fact, to=[vm.owner])
+    of_all = {"name": launches.name_of(vm), "count": str(together), "then": _EXTEND_THEM}
+    many, told = _MANY[kind], facts | more | of_all
+    notices.tell(Fact(many, f"{many} {vm.draft_id} {at}", vm.draft_id, vm.tenant_id, told), to=[vm.owner])

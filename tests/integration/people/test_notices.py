@@ -8,7 +8,7 @@ import pytest
 from flask import Flask
 from sqlalchemy import select, update
 
-from portal.domain.people import members, notices, people, wording
+from portal.domain.people import choices, members, notices, people, wording
 from portal.domain.people.models import Kind, Role, User
 from portal.domain.people.notices import Fact
 from portal.domain.store.db import db, now, transaction
@@ -160,7 +160,7 @@ def test_a_kind_concerns_those_whose_role_has_to_do_with_it(ada: User, root: Use
     people_ = (ada, root, sam)
     of = {each.email: {kind for kind in Kind if notices.concerns(each, kind)} for each in people_}
     own = {Kind.VM_READY, Kind.VM_FAILED, Kind.LEASE_ENDING, Kind.LEASE_ENDED, Kind.QUOTA_ANSWERED}
-    own |= {Kind.LAUNCH_READY, Kind.LAUNCH_FAILED}
+    own |= choices.FOLLOWS.keys()
     assert of[ada.email] == own
     assert of[sam.email] == {Kind.SUPPORT_ASKED}
     assert of[root.email] == set(Kind)

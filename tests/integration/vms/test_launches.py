@@ -14,7 +14,7 @@ from portal.domain.people.models import Channel, Delivery, Kind, Notice, User
 from portal.domain.store.db import db, now, transaction
 from portal.domain.store.errors import NotFound
 from portal.domain.tenants.models import Tenant
-from portal.domain.vms import launches, lifecycle, vms
+from portal.domain.vms import launches, leases, lifecycle, vms
 from portal.domain.vms.lifecycle import Event
 from portal.domain.vms.models import State, Vm
 from portal.sandbox.control import Control
@@ -23,13 +23,14 @@ from tests.support.post import Mailbox, Receiver
 from tests.support.world import BOTH, Clock, Worker, fresh, launch
 
 DATABASES = BOTH
+DAY = 86400
 HELD = digests.HELD.total_seconds()
 BROKEN = "No valid host was found. There are not enough hosts available."
 
 
-def together(ada: User, lab: Tenant, count: int = 3) -> list[Vm]:
+def together(ada: User, lab: Tenant, count: int = 3, lease: str = "0") -> list[Vm]:
     """So many VMs of one launch, on their way, by name."""
-    first = launch(ada, lab, name="web", **{"vm:count": str(count)})
+    first = launch(ada, lab, name="web", **{"vm:count": str(count), "vm:lease": lease})
     made = select(Vm).where(Vm.draft_id == first.draft_id).order_by(Vm.name)
     return list(db.session.scalars(made).unique())
 
@@ -218,6 +219,36 @@ def test_who_left_is_told_nothing_more(ada: User, lab: Tenant, root: User) -> No
     for launch_id, person in ((one.draft_id, ada), (uuid4(), root)):
         with pytest.raises(NotFound):
             launches.tenant_of(launch_id or uuid4(), for_=fresh(person))
+
+
+def test_leases_that_end_together_are_told_of_once(
+    ada: User, lab: Tenant, box: Mailbox, receiver: Receiver, clock: Clock
+) -> None:
+    made = together(ada, lab, lease="1")
+    gets_there(*made)
+    notices.mark_all(by=ada)
+    hooks.put(receiver.url, by=ada)
+    clock.forward(0.7 * DAY)
+    ends_come_near()
+    soon = "The leases of 3 VMs of web end soon"
+    assert told(ada)[0][0] == soon
+    assert told(ada)[0][1].endswith("Extend them, or they are stopped then and deleted a week later.")
+    assert (notices.unread(ada), subjects(box)) == (1, [soon])
+    assert [json.loads(body)["type"] for _, body in receiver.got] == ["lease.ending"] * 3
+    one = fresh(made[0])
+    assert one.lease_ends_at
+    leases.extend(one, 1, seen=one.lease_ends_at.isoformat(), by=ada)
+    clock.forward(0.4 * DAY)
+    ends_come_near()
+    assert told(ada)[0][0] == "The leases of 2 VMs of web are over"
+    clock.forward(0.6 * DAY)
+    ends_come_near()
+    assert (told(ada)[0][0], notices.unread(ada)) == ("The lease of web-1 ends soon", 3)
+
+
+def ends_come_near() -> None:
+    for vm_id in leases.due():
+        leases.step(vm_id)
 
 
 def test_all_that_end_at_once_are_told_of_once(app: Flask, ada: User, lab: Tenant) -> None:
