@@ -36,9 +36,8 @@ def index() -> ResponseReturnValue:
     """The first step: what is on the shelf, and whether it goes with what was picked in the catalogue."""
     picks = {name: request.args[name] for name in PICKED if request.args.get(name)}
     found = offers.templates(here(), picks.get("image", ""), picks.get("flavor", ""))
-    return render_template(
-        "launch/template.html", offers=found, picks=picks, draft=None, steps=wizard.bar("template")
-    )
+    facts = {"picks": picks, "picked": offers.picked(here(), picks), "steps": wizard.bar("template")}
+    return render_template("launch/template.html", offers=found, draft=None, **facts)
 
 
 @blueprint.post("/")

@@ -89,6 +89,16 @@ def templates(tenant: Tenant | None, image_id: str, flavor_id: str) -> list[Offe
     return [Offer(one, _unsuited(one, tenant, image, flavor)) for one in catalog.templates(tenant=tenant)]
 
 
+def picked(tenant: Tenant | None, picks: Mapping[str, str]) -> list[str]:
+    """The names of the image, size and network of these ids in its cloud; what isn't there has none."""
+    if tenant is None:
+        return []
+    names = {one.os_id: one.name for one in catalog.images(tenant.id)}
+    names |= {one.os_id: one.name for one in catalog.flavors(tenant.id)}
+    names |= {one.network_id: one.name for one in tenants.networks(tenant.id)}
+    return [names[id_] for id_ in picks.values() if id_ in names]
+
+
 def fitting(review: Review) -> list[str]:
     """The sizes that would still fit a launch over the quota; none where a smaller size is no help."""
     short = {line.name for line in review.quota if not line.fits}

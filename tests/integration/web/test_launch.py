@@ -53,6 +53,8 @@ def test_the_catalogue_leads_into_the_wizard_filled_in(browser: Page, lab: Tenan
     large = next(one for one in catalog.flavors(lab.id) if one.name == "m1.large")
     templates = browser.get(f"/launch/?image={debian.os_id}&flavor={large.os_id}")
     assert "It is made for Ubuntu." in templates.text
+    assert "From the catalogue: debian-12, m1.large." in templates.text
+    assert "From the catalogue" not in browser.get("/launch/?network=nonsense").text
     machine = wizard(templates.form("/launch/").submit("Your own cloud-init"))
     assert (machine["image"], machine["flavor"]) == (debian.os_id, large.os_id)
 
