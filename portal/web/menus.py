@@ -16,12 +16,16 @@ from portal.domain.vms.power import Action
 from portal.domain.vms.vms import Event, State, Vm
 from portal.translation import gettext
 
+# The ids of the buttons: whoever pressed one finds the focus in its place on the page that comes.
+TURN, RESTART = "turn", "restart"
+PLACES = {Action.START: TURN, Action.STOP: TURN, Action.REBOOT: RESTART, Action.RESET: RESTART}
+
 
 @dataclass(frozen=True)
 class Item:
     """One entry; `why` says why it can't be had now, `note` what it does.
 
-    With `asks` it is no link but a button, which sends that at once.
+    With `asks` it is no link but a button, which sends that at once, `place` its id.
     """
 
     words: str
@@ -31,6 +35,7 @@ class Item:
     why: str = ""
     note: str = ""
     asks: Mapping[str, Any] | None = None
+    place: str = ""
 
     @property
     def url(self) -> str:
@@ -81,7 +86,7 @@ def _switch(vm: Vm, action: Action) -> Item:
         Action.RESET: (gettext("Restart the hard way"), "zap"),
     }[action]
     why = power.why_not(vm, action, current_user)
-    return Item(words, picture, "vms.switch", vm, why, asks={"action": action.value})
+    return Item(words, picture, "vms.switch", vm, why, asks={"action": action.value}, place=PLACES[action])
 
 
 def _more(vm: Vm, change: Change | None) -> list[Item]:

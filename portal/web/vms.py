@@ -62,8 +62,8 @@ def happened(vm_id: UUID) -> ResponseReturnValue:
 def switch(vm_id: UUID, action: str) -> ResponseReturnValue:
     """Starts, stops or restarts it."""
     vm = vms.get(vm_id, for_=current_user)
-    power.ask(vm, power.Action(action), by=current_user)
-    return redirect(url_for(".show", vm_id=vm.id))
+    power.ask(vm, wanted := power.Action(action), by=current_user)
+    return redirect(url_for(".show", vm_id=vm.id, _anchor=menus.PLACES[wanted]))
 
 
 @blueprint.post("/<uuid:vm_id>/retry")
@@ -72,7 +72,7 @@ def retry(vm_id: UUID) -> ResponseReturnValue:
     """Has a failed launch tried again."""
     vm = vms.get(vm_id, for_=current_user)
     vms.ask(vm, Event.RETRY, by=current_user)
-    return redirect(url_for(".show", vm_id=vm.id))
+    return redirect(url_for(".show", vm_id=vm.id, _anchor=menus.TURN))
 
 
 @blueprint.post(f"/<uuid:vm_id>/retry/<any({','.join(fixes.Fix)}):fix>")

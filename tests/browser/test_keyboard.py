@@ -54,6 +54,17 @@ def test_a_vm_is_launched_and_deleted_by_the_keyboard_alone(ada: Person) -> None
     ada.sees("Deleted")
 
 
+def test_the_focus_stays_where_a_vm_is_stopped_and_started_by_keys(ada: Person) -> None:
+    page, keyboard = ada.page, ada.page.keyboard
+    ada.launch(name=new_name()).sees("Active")
+    tab_to(page, "form[action$='/stop'] button")
+    for words in ("Start", "Stop"):
+        keyboard.press("Enter")
+        button = page.get_by_role("button", name=words, exact=True, disabled=False)
+        expect(button).to_be_focused()
+        assert page.evaluate("scrollY") == 0
+
+
 def test_single_keys_lead_about_and_never_while_one_types(ada: Person) -> None:
     page, keyboard = ada.page, ada.page.keyboard
     keyboard.press("g")

@@ -253,6 +253,8 @@ class TestPower:
         answer = show(browser, vm)
         assert buttons(answer) == {"Stop", "Restart", "Console output", "Delete"}
         answer = answer.form("/stop").submit()
+        assert answer.response.history[0].location.endswith(f"/vms/{vm.id}#turn")
+        assert answer.words("//button[@id='turn']") == ["Stop"]
         assert "Stopping" in answer.text
         assert answer.all(POLLS)
         work()
@@ -263,7 +265,10 @@ class TestPower:
         work()
         answer = show(browser, vm)
         assert "Running" in answer.text
-        assert "Restarting" in answer.form("/reboot").submit().text
+        answer = answer.form("/reboot").submit()
+        assert answer.response.history[0].location.endswith("#restart")
+        assert answer.words("//button[@id='restart']") == ["Restart"]
+        assert "Restarting" in answer.text
         work()
         assert "Running" in show(browser, vm).text
 
