@@ -18,6 +18,7 @@ class Entry:
     icon: str = "server"
     image: str | None = None
     login: str = ""
+    serves: str = ""
     min_vcpus: int = 0
     min_ram_mib: int = 0
     min_disk_gib: int = 0
@@ -116,6 +117,7 @@ _KEYS: Mapping[str, tuple[Callable[[object], bool], str]] = {
     **dict.fromkeys(("title", "summary", "image", "login"), (_is_text, "a text")),
     **dict.fromkeys(("min_vcpus", "min_ram_mib", "min_disk_gib"), (_is_count, "a whole number, 0 or more")),
     **dict.fromkeys(("gpu", "hidden"), (_is_flag, "true or false")),
+    "serves": (lambda value: value in ("http", "https"), "“http” or “https”"),
     "tenants": (_is_names, "a list of tenants' names"),
     "icon": (_is_icon, "the name of a lucide icon, such as “server”"),
 }

@@ -60,6 +60,7 @@ class Offering:
     min_disk_gib: int
     image_filter: str | None  # an os_distro; None: any image
     login: str
+    serves: str  # “http” or “https” where it serves a page at its address, else empty
     hidden: bool
     tenants: tuple[str, ...]  # by name; empty: all
     template: Template
@@ -221,6 +222,7 @@ def _offering(name: str, template: Template, listed: Listing) -> Offering:
         min_disk_gib=entry.min_disk_gib,
         image_filter=entry.image,
         login=entry.login,
+        serves=entry.serves,
         hidden=entry.hidden,
         tenants=entry.tenants,
         template=template,

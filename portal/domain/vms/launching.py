@@ -119,6 +119,7 @@ def _spec(review: Review, sent: Mapping[str, Any]) -> dict[str, Any]:
         # What the names of those that were launched together begin with.
         "together": f"{review.name}-" if review.told.count > 1 else "",
         "login": logins.user_of(review.offering, image),
+        "serves": review.offering.serves,
         "image": {"id": image.os_id, "name": image.name} if image else None,
         "flavor": {
             "id": flavor.os_id,

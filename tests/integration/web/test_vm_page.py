@@ -163,6 +163,20 @@ class TestThePage:
         wanted = {vm.public_ip, vm.private_ip, str(vm.id), vm.stack_id, vm.server_id}
         assert {str(each) for each in wanted} <= copies
 
+    def test_it_leads_to_the_page_that_its_template_serves(
+        self, browser: Page, ada: User, lab: Tenant, work: Worker
+    ) -> None:
+        made, inside = (
+            launch(ada, lab, "web-server", name=name, floating_ip=public)
+            for name, public in (("outside", "true"), ("inside", "false"))
+        )
+        assert "Web page" in show(browser, made).text
+        work()
+        address = f"http://{fresh(made).public_ip}"
+        link = show(browser, made).one(f"//a[@href='{address}']")
+        assert link.text_content() == f"Open {address}"
+        assert "Web page" not in show(browser, inside).text
+
     def test_it_tells_what_it_is_made_of(self, browser: Page, vm: Vm) -> None:
         answer = show(browser, vm)
         for words in (

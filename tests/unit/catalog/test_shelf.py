@@ -62,6 +62,7 @@ def test_a_listing_gives_order_words_and_what_fits(folder: Path) -> None:
         icon = "globe-2"
         image = "ubuntu"
         login = "ubuntu"
+        serves = "https"
         gpu = true
         min_vcpus = 2
         min_ram_mib = 512
@@ -82,7 +83,7 @@ def test_a_listing_gives_order_words_and_what_fits(folder: Path) -> None:
     zed, plain = shelf.get("z"), shelf.get("a")
     assert (zed.title, zed.summary, zed.icon, zed.gpu) == ("Zed", "Last letter.", "globe-2", True)
     assert (zed.min_vcpus, zed.min_ram_mib, zed.min_disk_gib) == (2, 512, 5)
-    assert (zed.image_filter, zed.login) == ("ubuntu", "ubuntu")
+    assert (zed.image_filter, zed.login, zed.serves) == ("ubuntu", "ubuntu", "https")
     assert (zed.resource_words["server"], plain.resource_words["server"]) == (
         "Starting it…",
         "Starting the server…",
