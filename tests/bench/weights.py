@@ -20,6 +20,8 @@ from tests.support.world import launch
 
 # Bytes; the last one is for the answer when nothing has changed.
 FIRST_LOAD, LATER_PAGE, POLL, UNCHANGED = 120_000, 20_000, 2_000, 0
+# A browser says which parts it has; nobody asks for all of them.
+WHOLE = "a VM's panel with all its parts"
 SHIFTS = """
 window.shifts = [];
 new PerformanceObserver((list) => {
@@ -43,7 +45,7 @@ def measure(folder: Path) -> dict[str, Any]:
             max(followed),
             min(followed),
         )
-        dearest = max(polls, key=lambda name: polls[name][0])
+        dearest = max(polls.keys() - {WHOLE}, key=lambda name: polls[name][0])
         db.session.remove()
     rows = [
         ("first load: home and its files", first, FIRST_LOAD),
@@ -101,7 +103,7 @@ def _panels(house: House) -> Iterator[tuple[str, str]]:
     """The panels that ask again, by the words of their place."""
     vm = house.known["vm_id"][0]
     yield from (
-        ("a VM", f"/vms/{vm}/panel"),
+        (WHOLE, f"/vms/{vm}/panel"),
         ("the list", "/vms/"),
         ("home", "/"),
         ("the bell", "/notices/bell"),
