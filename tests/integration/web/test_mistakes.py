@@ -73,6 +73,7 @@ def test_how_many_is_judged_as_it_is_typed(browser: Page, count: str) -> None:
     form.fields["vm:count"] = [count]
     changed = form.submit(htmx=True)
     assert changed.words("//*[@id='q-vm-count-check'][@hx-swap-oob]") == ["Launch from 1 to 50 VMs at once."]
+    assert changed.words("//*[@id='cost']") == ["Launch from 1 to 50 VMs at once."]
     assert "As for one VM, until the number is right." in changed.words("//aside//p")
     form.fields["vm:count"] = ["3"]
     mended = form.submit(htmx=True)
