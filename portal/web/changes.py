@@ -60,11 +60,21 @@ def resize(vm_id: UUID) -> ResponseReturnValue:
     return _sizes(_vm(vm_id), Resize())
 
 
+@blueprint.get("/<uuid:vm_id>/resize/cost")
+@needs(Permission.VM_CHANGE)
+def cost(vm_id: UUID) -> ResponseReturnValue:
+    """What the size that is picked does to the quota."""
+    lines = wishes.quota(_vm(vm_id), request.args.get("flavor", ""), for_=current_user)
+    return render_template("changes/_cost.html", lines=lines)
+
+
 @blueprint.post("/<uuid:vm_id>/resize")
 @needs(Permission.VM_CHANGE)
 def ask_resize(vm_id: UUID) -> ResponseReturnValue:
-    """Has it resized."""
+    """Has it resized; or shows what that does to the quota, where no script does."""
     vm, form = _vm(vm_id), Resize()
+    if request.form.get("_do") == "same":
+        return _sizes(vm, form)
     wish = accepted(form, wishes.resize, vm, form.flavor.data or "")
     if wish is None:
         return _sizes(vm, form), 422
@@ -185,7 +195,10 @@ def _ask(vm: Vm, wish: Wish) -> ResponseReturnValue:
 
 def _sizes(vm: Vm, form: Resize) -> str:
     why = changes.why_not(vm, current_user)
-    return render_template("changes/resize.html", vm=vm, form=form, why=why, sizes=wishes.sizes(vm))
+    sizes = wishes.sizes(vm)
+    picked = form.flavor.data or next((size.thing.os_id for size in sizes if not size.why), "")
+    facts = {"sizes": sizes, "picked": picked, "lines": wishes.quota(vm, picked, for_=current_user)}
+    return render_template("changes/resize.html", vm=vm, form=form, why=why, **facts)
 
 
 def _images(vm: Vm, form: Rebuild) -> str:

@@ -239,7 +239,7 @@ def lease_ends(world: World) -> None:
 
 def medium(vm: Vm) -> str:
     """The id of the larger size."""
-    return next(size.flavor.os_id for size in wishes.sizes(vm) if size.flavor.name == "m1.medium")
+    return next(size.thing.os_id for size in wishes.sizes(vm) if size.thing.name == "m1.medium")
 
 
 def delete_fails(world: World) -> None:

@@ -22,7 +22,7 @@ class Ceiling:
 
 @dataclass(frozen=True)
 class Line:
-    """One limited thing of a tenant: used, limit, what a launch would add; the cloud's limit, a member's."""
+    """One limited thing of a tenant: used, limit, what a launch or change would add; other limits of it."""
 
     name: str
     words: str
@@ -48,7 +48,7 @@ class Line:
 
     @property
     def fits_quota(self) -> bool:
-        return self.asked == 0 or self.used + self.asked <= self.limit
+        return self.asked <= 0 or self.used + self.asked <= self.limit
 
     @property
     def fits_own(self) -> bool:
@@ -68,7 +68,7 @@ class Line:
 
     def _fits(self, ceiling: Ceiling | None) -> bool:
         left = ceiling.left if ceiling else None
-        return self.asked == 0 or left is None or self.asked <= left
+        return self.asked <= 0 or left is None or self.asked <= left
 
 
 WORDS = {

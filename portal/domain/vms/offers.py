@@ -65,7 +65,7 @@ def of_tenant(tenant: Tenant, wanted: Mapping[str, str], *, for_: User) -> list[
     lines = quotas.lines(tenant, of=for_.id)
     found = catalog.flavors(tenant.id, wanted.get("q", ""), gpus=bool(wanted.get("gpus")))
     offers = [
-        Offer(flavor, _shortage(lines, cost_of(flavor)))
+        Offer(flavor, shortage(lines, cost_of(flavor)))
         for flavor in found
         if wanted.get("family", "") in ("", catalog.family(flavor))
     ]
@@ -111,6 +111,13 @@ def most(review: Review) -> int:
     return min([*rooms, particulars.MOST_AT_ONCE])
 
 
+def shortage(lines: Sequence[quotas.Line], wanted: quotas.Amount) -> str:
+    """Why the quota has no room for a size that takes so much more; empty: it has."""
+    asked = [replace(line, asked=getattr(wanted, line.name)) for line in lines if line.name in OF_SIZES]
+    short = [line for line in asked if not line.fits]
+    return gettext("Over the quota (%(what)s).", what=quotas.shortage(short)) if short else ""
+
+
 def _unsuited(offering: Offering, tenant: Tenant, image: Image | None, flavor: Flavor | None) -> str:
     if image and image.os_id not in {one.os_id for one in catalog.images_for(tenant.id, offering)}:
         return gettext("It is made for %(system)s.", system=str(offering.image_filter).capitalize())
@@ -129,10 +136,4 @@ def _why_not(flavor: Flavor, review: Review) -> str:
 
 
 def _over(flavor: Flavor, review: Review) -> str:
-    return _shortage(review.quota, cost_of(flavor).times(review.told.count))
-
-
-def _shortage(lines: Sequence[quotas.Line], wanted: quotas.Amount) -> str:
-    asked = [replace(line, asked=getattr(wanted, line.name)) for line in lines if line.name in OF_SIZES]
-    short = [line for line in asked if not line.fits]
-    return gettext("Over the quota (%(what)s).", what=quotas.shortage(short)) if short else ""
+    return shortage(review.quota, cost_of(flavor).times(review.told.count))

@@ -1,8 +1,8 @@
 """Wishes: the changes that a VM's own template allows, each with what it means for Heat and for the quota."""
 
 import json
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
@@ -12,25 +12,18 @@ from portal.domain.catalog import catalog, conditions, hot, shelf
 from portal.domain.catalog.hot import Parameter, Role, Template
 from portal.domain.catalog.models import Flavor, Image
 from portal.domain.catalog.shelf import Offering
+from portal.domain.people.models import User
 from portal.domain.store import vault
 from portal.domain.store.db import db
 from portal.domain.store.errors import Refused
 from portal.domain.tenants import networks, tenants
-from portal.domain.vms import changes, kept, presets, quotas
+from portal.domain.vms import changes, kept, offers, presets, quotas
 from portal.domain.vms.answers import ONLY_SOME
 from portal.domain.vms.changes import Wish
 from portal.domain.vms.models import ChangeKind, Vm
+from portal.domain.vms.offers import Offer
 from portal.domain.vms.provisioning import sealed_place
 from portal.translation import N_, gettext
-
-
-@dataclass(frozen=True)
-class Size:
-    """A flavor that a VM might have; `why` says why it can't, `cost` what it would add to the use."""
-
-    flavor: Flavor
-    cost: quotas.Amount
-    why: str = ""
 
 
 def template_of(vm: Vm) -> Template:
@@ -57,26 +50,34 @@ def can(vm: Vm, role: Role) -> bool:
     return template_of(vm).filled_by(role) is not None
 
 
-def sizes(vm: Vm) -> list[Size]:
+def sizes(vm: Vm) -> list[Offer[Flavor]]:
     """The sizes of the tenant's cloud beside the one it has, those that can be had first."""
+    lines = quotas.lines(vm.tenant, of=vm.owner_id)
     found = [
-        _size(vm, flavor)
+        Offer(flavor, _why_not(vm, flavor, lines))
         for flavor in catalog.flavors(vm.tenant_id)
         if flavor.os_id != (vm.spec.get("flavor") or {}).get("id")
     ]
     return sorted(found, key=lambda size: bool(size.why))
 
 
+def quota(vm: Vm, flavor_id: str, *, for_: User) -> list[quotas.Line]:
+    """The tenant's limits, and what the VM would take with this flavor beyond what it has, or give back."""
+    flavor = next((one for one in catalog.flavors(vm.tenant_id) if one.os_id == flavor_id), None)
+    asked = _more(vm, flavor) if flavor else None
+    return quotas.lines(vm.tenant, asked, of=for_.id if for_.id == vm.owner_id else None)
+
+
 def resize(vm: Vm, flavor_id: str) -> Wish:
     """The VM with another flavor. Raises Refused."""
-    size = next((size for size in sizes(vm) if size.flavor.os_id == flavor_id), None)
+    size = next((size for size in sizes(vm) if size.thing.os_id == flavor_id), None)
     if size is None:
         raise Refused(gettext("Choose another size than it has."), field="flavor")
     if size.why:
         raise Refused(
-            gettext("%(name)s can't be had. %(why)s", name=size.flavor.name, why=size.why), field="flavor"
+            gettext("%(name)s can't be had. %(why)s", name=size.thing.name, why=size.why), field="flavor"
         )
-    flavor = size.flavor
+    flavor = size.thing
     now = (vm.spec.get("flavor") or {}).get("name", "another size")
     return _wish(
         vm,
@@ -221,14 +222,12 @@ def _like(vm: Vm) -> quotas.Amount:
     return changes.held(vm)
 
 
-def _size(vm: Vm, flavor: Flavor) -> Size:
-    after = replace(_like(vm), vcpus=flavor.vcpus, ram_mib=flavor.ram_mib, gpus=flavor.gpus)
-    before, wanted = asdict(_like(vm)), asdict(after)
-    more = quotas.Amount(**{name: max(0, wanted[name] - before[name]) for name in wanted})
-    return Size(flavor, more, _why_not(vm, flavor, more))
+def _more(vm: Vm, flavor: Flavor) -> quotas.Amount:
+    has, names = _like(vm), ("vcpus", "ram_mib", "gpus")
+    return quotas.Amount(**{name: getattr(flavor, name) - getattr(has, name) for name in names})
 
 
-def _why_not(vm: Vm, flavor: Flavor, more: quotas.Amount) -> str:
+def _why_not(vm: Vm, flavor: Flavor, lines: Sequence[quotas.Line]) -> str:
     has = vm.spec.get("flavor") or {}
     if 0 < flavor.disk_gib < has.get("disk_gib", 0):
         facts = {"has": has["disk_gib"], "wanted": flavor.disk_gib}
@@ -236,8 +235,7 @@ def _why_not(vm: Vm, flavor: Flavor, more: quotas.Amount) -> str:
     offering, image = offering_of(vm), _image(vm)
     if offering and (words := catalog.too_small(flavor, offering, image)):
         return words
-    short = [line for line in quotas.lines(vm.tenant, more, of=vm.owner_id) if not line.fits]
-    return gettext("Over the quota (%(what)s).", what=quotas.shortage(short)) if short else ""
+    return offers.shortage(lines, _more(vm, flavor))
 
 
 def _image(vm: Vm) -> Image | None:

@@ -38,7 +38,7 @@ outputs:
 
 
 def resize(vm: Vm, by: User) -> Change:
-    wanted = next(size.flavor.os_id for size in wishes.sizes(vm) if size.flavor.name == "m1.medium")
+    wanted = next(size.thing.os_id for size in wishes.sizes(vm) if size.thing.name == "m1.medium")
     changes.ask(vm, wishes.resize(vm, wanted), by=by)
     return only(Change)
 
@@ -108,7 +108,7 @@ def test_a_vm_without_these_parameters_is_not_asked_for_more(vm: Vm, ada: User) 
         wishes.rename(vm, "better-name")
     said = describing.describe(vm, Told("better-name", "", ""), by=ada)
     assert "its template doesn't let it be changed" in said
-    assert {size.flavor.name for size in wishes.sizes(vm)} >= {"m1.medium"}
+    assert {size.thing.name for size in wishes.sizes(vm)} >= {"m1.medium"}
 
 
 def test_an_address_needs_a_network_that_gives_some(vm: Vm) -> None:
@@ -118,7 +118,7 @@ def test_an_address_needs_a_network_that_gives_some(vm: Vm) -> None:
 
 def test_a_size_too_small_for_the_template_says_so(vm: Vm) -> None:
     write(update(Flavor).where(Flavor.name == "m1.medium").values(ram_mib=128))
-    why = next(size.why for size in wishes.sizes(fresh(vm)) if size.flavor.name == "m1.medium")
+    why = next(size.why for size in wishes.sizes(fresh(vm)) if size.thing.name == "m1.medium")
     assert "memory" in why.lower()
 
 

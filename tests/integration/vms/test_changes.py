@@ -25,7 +25,7 @@ DATABASES = BOTH
 
 def flavor(vm: Vm, name: str) -> str:
     """The id of a size."""
-    return next(size.flavor.os_id for size in wishes.sizes(vm) if size.flavor.name == name)
+    return next(size.thing.os_id for size in wishes.sizes(vm) if size.thing.name == name)
 
 
 def resize(vm: Vm, by: User, name: str = "m1.medium") -> None:
@@ -73,13 +73,13 @@ def test_what_the_quota_has_not_left_is_refused(vm: Vm, ada: User, lab: Tenant) 
     limit(lab, quota_vcpus=1)
     with pytest.raises(Refused, match="vCPU: 1 wanted, 0 of 1 left"):
         changes.ask(fresh(vm), wish, by=ada)
-    assert "Over the quota" in next(one.why for one in wishes.sizes(vm) if one.flavor.name == "m1.medium")
+    assert "Over the quota" in next(one.why for one in wishes.sizes(vm) if one.thing.name == "m1.medium")
     with pytest.raises(Refused, match="can't be had"):
         resize(vm, ada)
 
 
 def test_a_size_that_no_disk_or_image_fits_says_why(vm: Vm, ada: User, lab: Tenant, work: Worker) -> None:
-    assert {size.flavor.name for size in wishes.sizes(vm) if size.why} >= {"m1.tiny"}
+    assert {size.thing.name for size in wishes.sizes(vm) if size.why} >= {"m1.tiny"}
     with pytest.raises(Refused, match="another size"):
         wishes.resize(vm, str(vm.spec["flavor"]["id"]))
 

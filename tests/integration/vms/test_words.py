@@ -71,7 +71,7 @@ def test_what_a_person_asks_for_is_kept_in_english(
     power.ask(vm, power.Action.STOP, by=ada)
     with translation.speaking(None):
         work()
-    changes.ask(fresh(vm), wishes.resize(fresh(vm), wishes.sizes(vm)[0].flavor.os_id), by=ada)
+    changes.ask(fresh(vm), wishes.resize(fresh(vm), wishes.sizes(vm)[0].thing.os_id), by=ada)
     with translation.speaking(None):
         work()
     describing.describe(fresh(vm), describing.Told("loud-otter", "Words.", "a, b"), by=ada)

@@ -70,6 +70,7 @@ ROWS: dict[str, Row] = {
     "changes.ask_firewall": Row(WORK, foreign=NOBODY),
     "changes.ask_rebuild": Row(WORK, foreign=NOBODY),
     "changes.ask_resize": Row(WORK, foreign=NOBODY),
+    "changes.cost": Row(WORK, foreign=NOBODY),
     "changes.describe": Row(WORK, foreign=NOBODY),
     "changes.extend": Row(WORK, foreign=NOBODY, data={"days": "1"}),
     "changes.lease": Row(WORK, foreign=NOBODY),

@@ -3,6 +3,7 @@
 from datetime import datetime, timedelta
 
 import pytest
+from sqlalchemy import update
 
 from portal.domain.people.models import User
 from portal.domain.store.db import now
@@ -13,7 +14,7 @@ from portal.domain.vms.models import Change, State, Vm
 from portal.openstack.cloud import Cloud
 from portal.sandbox.control import Control
 from tests.support.page import Page
-from tests.support.wizard import limit
+from tests.support.wizard import limit, write
 from tests.support.world import Clock, Worker, fresh, launch, only
 
 
@@ -28,6 +29,24 @@ def test_a_resize_is_told_while_it_is_on_its_way(browser: Page, vm: Vm, work: Wo
     assert "can't be resized just now" in browser.get(f"/vms/{vm.id}/resize").text
     work()
     assert "m1.medium" in browser.get(f"/vms/{vm.id}").text
+
+
+def test_a_resize_shows_what_it_does_to_the_quota(browser: Page, vm: Vm, lab: Tenant) -> None:
+    limit(lab, quota_vcpus=20)
+    page = browser.get(f"/vms/{vm.id}/resize")
+    form, sizes = page.form("/resize"), page.form("/resize").options("flavor")
+    by_name = {words.split()[0]: value for value, words in sizes.items()}
+    assert "vCPU 1 2 of 20" in page.words("//*[@id='cost']")[0]
+    assert form["flavor"] == by_name["m1.medium"]
+    part = browser.get(f"/vms/{vm.id}/resize/cost?flavor={by_name['m1.large']}", htmx=True)
+    assert "vCPU 1 4 of 20 Memory 2 GiB 8 GiB" in part.text
+    shown = form.submit("Show what it takes", flavor=by_name["m1.large"])  # without script
+    assert shown.form("/resize")["flavor"] == by_name["m1.large"]
+    assert part.text in shown.text
+    write(update(Vm).values(vcpus=30))
+    assert "vCPU 30 4 of 20" in browser.get(part.url).text
+    assert "the larger of both counts" in browser.get(part.url).text
+    assert "vCPU 30 of 20" in browser.get(f"/vms/{vm.id}/resize/cost?flavor=none").text
 
 
 def test_sizes_that_can_not_be_had_say_why(browser: Page, vm: Vm, lab: Tenant) -> None:
