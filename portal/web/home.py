@@ -63,7 +63,7 @@ def show() -> ResponseReturnValue:
         matters=matters.of(current_user),
         lately=matters.lately(current_user, scope),
         words=TOLD,
-        drafts=drafts.open_of(current_user)[:3],
+        drafts=drafts.waiting(current_user),
         limits=quotas.lines(own) if own else [],
         keys=keys.of(current_user),
     )

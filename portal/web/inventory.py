@@ -74,7 +74,7 @@ def index() -> ResponseReturnValue:
     return _keep(
         make_response(
             render_template(
-                "vms/index.html", **facts, **_choices(tenant), drafts=drafts.open_of(current_user)[:3]
+                "vms/index.html", **facts, **_choices(tenant), drafts=drafts.waiting(current_user)
             )
         ),
         asked,

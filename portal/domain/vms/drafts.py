@@ -3,6 +3,7 @@
 import hashlib
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
@@ -11,6 +12,7 @@ from sqlalchemy.exc import IntegrityError
 
 from portal.domain.catalog import shelf
 from portal.domain.catalog.hot import Role
+from portal.domain.catalog.models import Flavor
 from portal.domain.catalog.shelf import Offering
 from portal.domain.people import access
 from portal.domain.people.access import Permission
@@ -31,6 +33,7 @@ __all__ = [
     "LaunchDraft",
     "Launched",
     "Review",
+    "Waiting",
     "answer",
     "change",
     "check",
@@ -42,6 +45,7 @@ __all__ = [
     "start",
     "submit",
     "values",
+    "waiting",
 ]
 
 values = answers.of
@@ -68,6 +72,16 @@ class Launched(DomainError):
     def __init__(self, vm: Vm) -> None:
         super().__init__(gettext("This was launched already."))
         self.vm = vm
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """A draft as a list says it: the title of its template, its size (empty: none), and whose it becomes."""
+
+    draft: LaunchDraft
+    title: str
+    size: str
+    tenant: Tenant
 
 
 def start(
@@ -116,6 +130,22 @@ def open_of(user: User) -> list[LaunchDraft]:
             .limit(20)
         )
     )
+
+
+def waiting(user: User) -> list[Waiting]:
+    """The same, as a list says them."""
+    offerings = {each.name: each for each in shelf.templates(hidden=True)}
+    return [_waiting(draft, offerings.get(draft.offering)) for draft in open_of(user)]
+
+
+def _waiting(draft: LaunchDraft, offering: Offering | None) -> Waiting:
+    """`offering` None: it is off the shelf."""
+    tenant = db.session.get_one(Tenant, draft.tenant_id)
+    if offering is None:
+        return Waiting(draft, draft.offering, "", tenant)
+    chosen = draft.answers.get(answers.names_by_role(offering).get(Role.FLAVOR, ""))
+    size = select(Flavor.name).where(Flavor.tenant_id == tenant.id, Flavor.os_id == chosen)
+    return Waiting(draft, offering.title, db.session.scalar(size) or "", tenant)
 
 
 def answer(draft: LaunchDraft, given: Mapping[str, Any], *, by: User) -> None:

@@ -7,11 +7,12 @@ from datetime import timedelta
 from sqlalchemy import update
 
 from portal.domain.catalog import keys
+from portal.domain.people import accounts
 from portal.domain.people.models import Role, User
 from portal.domain.store.db import db, now, transaction
 from portal.domain.tenants.models import Tenant
 from portal.domain.vms import explain, findings, power, requests
-from portal.domain.vms.models import FindingKind, State
+from portal.domain.vms.models import FindingKind, LaunchDraft, State
 from tests.integration.web.test_keys import GOOD
 from tests.support import world
 from tests.support.page import Page
@@ -50,6 +51,28 @@ def test_a_launch_left_half_way_waits_there(page: Page, ada: User, lab: Tenant) 
     assert str(draft.id) in home.links["Continue the launch of half-way"]
     home.form("/discard").submit()
     assert "Continue the launch of half-way" not in page.get("/").links
+
+
+def test_every_draft_is_found_and_says_what_it_is_of(page: Page, ada: User, lab: Tenant) -> None:
+    for number in range(5):
+        world.draft(ada, lab, name=f"draft-{number}")
+    home = page.sign_in(ada).get("/")
+    assert {f"Continue the launch of draft-{number}" for number in range(5)} <= home.links.keys()
+    assert home.words("//*[@id='more-drafts']/summary") == ["2 more drafts"]
+    assert "Ubuntu server, m1.small ·" in home.text
+    listed = page.get("/vms/")
+    assert listed.words("//*[@id='drafts']/summary") == ["5 drafts to continue"]
+    assert len(listed.all("//*[@id='drafts']//a")) == 5
+    db.session.execute(update(LaunchDraft).values(offering="long-gone"))
+    db.session.commit()
+    assert "long-gone ·" in page.get("/").text
+
+
+def test_what_is_of_another_tenant_names_it(page: Page, ada: User, lab: Tenant, school: Tenant) -> None:
+    world.draft(ada, lab, name="there")
+    accounts.join(ada, school.id)
+    home = page.sign_in(ada).get("/").form(button="Teaching").submit("Teaching")
+    assert "Continue the launch of there (Research Lab)" in home.links
 
 
 def test_strangers_vms_are_not_there(page: Page, ada: User, eve: User, school: Tenant) -> None:
