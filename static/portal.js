@@ -219,7 +219,7 @@
       if (check.querySelector(".error")) field?.setAttribute("aria-invalid", "true");
       else field?.removeAttribute("aria-invalid");
     }
-    const told = [...document.querySelectorAll("#notices .mistakes a")];
+    const told = [...document.querySelectorAll("#notices [data-mistakes] a")];
     const mended = ({ hash }) => !document.getElementById(hash.slice(1))?.hasAttribute("aria-invalid");
     if (told.length && told.every(mended)) told[0].closest(".notice").remove();
   }

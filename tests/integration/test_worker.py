@@ -56,8 +56,11 @@ def worker(app: Flask) -> Iterator["subprocess.Popen[bytes]"]:
         wait_for(lambda: volatile.beats(f"worker:{wake.VMS}-"), 20)
         yield process
     finally:
+        # Its job dies with it a moment later, and holds the database until then.
+        jobs = children(process.pid) if process.poll() is None else []
         process.kill()
         process.wait()
+        wait_for(lambda: not any(is_alive(job) for job in jobs))
 
 
 @pytest.fixture

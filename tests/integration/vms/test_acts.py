@@ -3,6 +3,7 @@
 import pytest
 
 from portal.domain.people.models import User
+from portal.domain.store.db import db, now
 from portal.domain.tenants.models import Tenant
 from portal.domain.vms import (
     casefile,
@@ -17,7 +18,7 @@ from portal.domain.vms import (
     wishes,
 )
 from portal.domain.vms.describing import Told
-from portal.domain.vms.models import Vm
+from portal.domain.vms.models import HeatEvent, Vm
 from portal.domain.vms.power import Action
 from portal.sandbox.control import Control
 from portal.sandbox.faults import Fault
@@ -102,3 +103,22 @@ def test_support_reads_them_too_and_who_looked(vm: Vm, ada: User, sam: User) -> 
     ]
     assert lines[0].plain["action"] == "vm.reboot"
     assert told(vm) == [("Restart asked for", "", "Ada")]
+
+
+def test_the_parts_of_an_own_template_are_told_by_their_names(vm: Vm) -> None:
+    for number, action in enumerate(("CREATE", "DELETE", "SNAPSHOT"), 100):
+        db.session.add(
+            HeatEvent(
+                id=f"event-{number}",
+                vm_id=vm.id,
+                stack_id=vm.stack_id,
+                position=number,
+                at=now(),
+                resource="data_volume",
+                status=f"{action}_COMPLETE",
+                reason="state changed",
+            )
+        )
+    db.session.commit()
+    said = {entry.words for entry in history.timeline(fresh(vm))}
+    assert said >= {"data_volume: done", "Removing data volume: done", "Snapshot data volume: done"}
