@@ -182,12 +182,13 @@
     focused = document.activeElement === document.body ? null : document.activeElement;
   });
   document.addEventListener("htmx:after:swap", (event) => {
+    const { sourceElement, sourceEvent, target } = event.detail.ctx;
     times();
-    hear(true);
+    // That notices were read by looking is no news, and must not drown what they tell of.
+    hear(sourceEvent?.type !== "notices-read");
     ends();
     ticked();
     judge();
-    const { sourceElement, target } = event.detail.ctx;
     if (sourceElement?.matches?.(".filters")) count(target);
     if (!focused || focused.isConnected) return;
     const again = focused.id && document.getElementById(focused.id);

@@ -10,7 +10,7 @@ def test_a_resize_is_followed_on_the_page(ada: Person) -> None:
     ada.launch(name=new_name()).sees("Running")
     ada.page.locator("#more summary").click()
     ada.press("Resize")
-    ada.page.locator("label.choice", has_text="m1.medium").click()
+    ada.page.get_by_role("row", name="m1.medium").get_by_role("radio").check()
     ada.press("Resize it")
     expect(ada.page.locator("#vm")).to_contain_text("Size from m1.small to m1.medium")
     ada.awaits(ada.page.locator("#vm", has_text="2 vCPU, 4 GiB memory"))

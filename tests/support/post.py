@@ -41,7 +41,7 @@ class _Smtp(socketserver.StreamRequestHandler):
 
     def _converse(self, box: Mailbox) -> None:
         self._say("220 here")
-        while line := self.rfile.readline().decode().rstrip("\r\n"):
+        while line := self.rfile.readline().decode(errors="replace").rstrip("\r\n"):
             box.said.append(line)
             verb = line.split(" ", 1)[0].upper()
             self._say(box.answers.get(verb) or self._answer(verb, box))
