@@ -157,6 +157,7 @@ def test_a_server_is_rebuilt_from_its_image_again_and_from_another(
     kept = vm.server_id, vm.private_ip
     images = {source.is_own: source.image for source in rebuilds.sources(vm)}
     for image in (images[True], images[False]):
+        launch.see(vm, lambda: vm.power == "ACTIVE")  # looked at once more after what went before
         wish = rebuilds.rebuild(vm, image.os_id, typed=vm.name, seen_last=rebuilds.seen(vm))
         changes.ask(vm, wish, by=member)
         launch.see(vm, lambda: changes.latest(vm) is None)
