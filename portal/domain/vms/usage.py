@@ -1,6 +1,6 @@
 """Usage: the most a tenant's VMs held on each day, noted whenever its stacks are compared, for 90 days."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import date, timedelta
 from uuid import UUID
@@ -30,17 +30,26 @@ def sample(tenant_id: UUID) -> None:
             beyond = UsageSample.day <= day - timedelta(days=DAYS)
             db.session.execute(delete(UsageSample).where(UsageSample.tenant_id == tenant_id, beyond))
         else:
-            row.used = {name: max(amount, row.used[name]) for name, amount in used.items()}
-            row.limits = limits
+            row.used, row.limits = _most(row, used).used, limits
 
 
 def history(tenant: Tenant, *, for_: User) -> Sequence[UsageSample]:
-    """The days that are known, oldest first. Raises Forbidden."""
+    """The days that are known, oldest first; today's with what is used this moment. Raises Forbidden."""
     access.require(for_, Permission.QUOTA_VIEW, tenant.id)
     days = select(UsageSample).where(
         UsageSample.tenant_id == tenant.id, UsageSample.day > today() - timedelta(days=DAYS)
     )
-    return db.session.scalars(days.order_by(UsageSample.day)).all()
+    used = asdict(quotas.usage(tenant.id))
+    return [
+        _most(day, used) if day.day == today() else day
+        for day in db.session.scalars(days.order_by(UsageSample.day))
+    ]
+
+
+def _most(day: UsageSample, used: Mapping[str, int]) -> UsageSample:
+    """The day, not to be kept, with the larger of what is noted and this."""
+    larger = {name: max(amount, day.used[name]) for name, amount in used.items()}
+    return UsageSample(tenant_id=day.tenant_id, day=day.day, used=larger, limits=day.limits)
 
 
 def today() -> date:

@@ -19,7 +19,7 @@ from portal.domain.vms import quotas, requests, usage
 from portal.domain.vms.models import Vm
 from portal.web.filters import mib
 from tests.support.page import Page
-from tests.support.world import Worker, add_person, draft, fresh, only
+from tests.support.world import Worker, add_person, draft, fresh, launch, only
 
 
 @pytest.fixture
@@ -162,3 +162,11 @@ def test_a_tenants_quotas_are_among_the_tenants_and_a_request_is_not(
     here = "//nav//a[@aria-current='page'][not(ancestor::main)]"
     assert page.get(f"/admin/quotas/{lab.id}").words(here) == ["Tenants"]
     assert page.get("/admin/quotas/requests").words(here) == ["Requests"]
+
+
+def test_what_is_used_this_moment_counts_for_today(browser: Page, ada: User, lab: Tenant) -> None:
+    usage.sample(lab.id)
+    launch(ada, lab)
+    of_vms = browser.get(f"/usage/{lab.id}").words("//figure[1]/figcaption")
+    assert of_vms == ["VMs at most 1"]
+    assert only(UsageSample).used["vms"] == 0
