@@ -151,10 +151,10 @@
   const watched = (ctx) => ctx.sourceElement?.querySelector?.("[data-outcome='working']");
 
   // What a panel said last, so that an unchanged one isn't sent again; and of a changed one its parts that stay.
-  const said_last = new WeakMap();
+  const tags = new WeakMap();
   document.addEventListener("htmx:config:request", ({ detail: { ctx } }) => {
     const { headers } = ctx.request;
-    const tag = said_last.get(ctx.sourceElement);
+    const tag = tags.get(ctx.sourceElement);
     if (tag) headers["If-None-Match"] = tag;
     const parts = [...(ctx.sourceElement?.querySelectorAll?.("[data-part]") ?? [])];
     if (parts.length) headers["X-Held"] = parts.map((part) => `${part.id}=${part.dataset.part}`).join(" ");
@@ -162,8 +162,8 @@
   document.addEventListener("htmx:after:swap", ({ detail: { ctx } }) => {
     const panel = ctx.target?.id && document.getElementById(ctx.target.id);
     const tag = ctx.response?.headers.get("ETag");
-    if (panel && tag) said_last.set(panel, tag);
-    else if (panel) said_last.delete(panel);
+    if (panel && tag) tags.set(panel, tag);
+    else if (panel) tags.delete(panel);
   });
 
   // A tab nobody looks at does not poll; filters that are empty don't stand in the address. What a form was
