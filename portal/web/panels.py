@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 from flask import Flask, Response, g, make_response, render_template, request
@@ -9,6 +10,8 @@ from markupsafe import Markup
 
 # The parts that the page has and what it has of each: “about=1f0c9a7e more=…”; sent by static/portal.js.
 HELD = "X-Held"
+# So many parts that have changed go out at once; the rest is sent by the next answer, so that none is large.
+MOST = 8
 # What the bell of the same page listens for, to ask again at once.
 NOTICES_READ = "notices-read"
 # What differs at each drawing and means nothing: forms' tokens, the words of ticking times,
@@ -26,6 +29,8 @@ _PASSING = [
 _INDENTED = re.compile(r"(<(pre|textarea)\b.*?</\2>)|\n\s+", re.DOTALL)
 
 
+# What a panel has that isn't the last of its kind.
+_ASKS_AGAIN = 'hx-trigger="every'
 # Where a part goes into its panel.
 _PLACE = re.compile("\0([^\0]+)\0")
 
@@ -45,9 +50,9 @@ def install(app: Flask) -> None:
 def held_part(id: str, content: Markup, tag: str) -> Markup:
     """A part of a page, or the place for it in a panel, which may be asked for by who has it as it is."""
     state = _digest(content)[:8]
-    opened = Markup('<{} id="{}" data-part="{}"').format(tag, id, state)
     part = Part(
-        opened + Markup(">{}</{}>").format(content, tag), opened + Markup(" data-stays></{}>").format(tag)
+        Markup('<{0} id="{1}" data-part="{2}">{3}</{0}>').format(tag, id, state, content),
+        Markup('<{0} id="{1}" data-stays></{0}>').format(tag, id),
     )
     if "parts" not in g:
         return part.full
@@ -63,12 +68,15 @@ def panel(template: str, tells: str = "", /, **facts: Any) -> Response:
     parts: dict[str, Part] = {}
     g.parts = parts
     drawn = render_template(template, **facts)
-    held = set(request.headers.get(HELD, "").split())
+    held = request.headers.get(HELD, "").split()
+    late = _late(parts, held) if _ASKS_AGAIN in drawn else []
+    stays = {*held, *late}
     body = _PLACE.sub(
-        lambda place: parts[place[1]].stays if place[1] in held else parts[place[1]].full, drawn
+        lambda place: parts[place[1]].stays if place[1] in stays else parts[place[1]].full, drawn
     )
     response = make_response(_INDENTED.sub(lambda found: found[1] or "\n", body))
-    response.set_etag(_digest(drawn)[:32], weak=True)
+    if not late:  # else whoever asks again hasn't all of it
+        response.set_etag(_digest(drawn)[:32], weak=True)
     response.vary.add(HELD)
     response.headers["Cache-Control"] = "private, no-cache"
     if tells:
@@ -78,6 +86,13 @@ def panel(template: str, tells: str = "", /, **facts: Any) -> Response:
     else:
         response.make_conditional(request)
     return response
+
+
+def _late(parts: Iterable[str], held: Sequence[str]) -> list[str]:
+    """The changed parts beyond the most that go out; the page has each of them as it was before."""
+    known = {name.partition("=")[0] for name in held}
+    changed = [name for name in parts if name not in held and name.partition("=")[0] in known]
+    return changed[MOST:]
 
 
 def _digest(content: str) -> str:

@@ -74,6 +74,25 @@ def test_what_is_filtered_leads_to_all_of_them(browser: Page, some: dict[str, Vm
     assert names(browser.get("/vms/")) == ["bobs", "web-1", "quiet-otter"]
 
 
+def test_of_many_rows_that_change_at_once_some_come_with_the_next_answer(
+    browser: Page, ada: User, lab: Tenant, work: Worker
+) -> None:
+    for number in range(14):
+        launch(ada, lab, name=f"many-{number}")
+    row, new = "//tbody/tr[@id]", "//tbody/tr[@data-part]"
+    before = {each.get("id"): each.get("data-part") for each in browser.get("/vms/").all(row)}
+    held = " ".join(f"{id}={part}" for id, part in before.items())
+    work.once()
+    first = browser.get("/vms/", htmx=True, headers={"X-Held": held})
+    sent = {each.get("id"): each.get("data-part") for each in first.all(new)}
+    assert (len(first.all(row)), len(sent), "ETag" in first.headers) == (14, 8, False)
+    # What stayed is still held as it was; the rest comes now, and with it the name of the whole.
+    has = " ".join(f"{id}={part}" for id, part in (before | sent).items())
+    second = browser.get("/vms/", htmx=True, headers={"X-Held": has})
+    assert {each.get("id") for each in second.all(new)} == before.keys() - sent.keys()
+    assert "ETag" in second.headers
+
+
 def test_of_many_tags_a_row_shows_some(browser: Page, ada: User, lab: Tenant) -> None:
     many = [f"tag-{n}" for n in range(10)]
     launch(ada, lab, name="tagged", **{"vm:tags": ", ".join(many)})
